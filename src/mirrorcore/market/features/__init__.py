@@ -3,3 +3,8 @@
 ``filters`` holds the building blocks (agents use them too), ``indicators`` one formula a file,
 ``engine`` runs them on the time grid. May import: market, config, clock, errors.
 """
+
+from mirrorcore.market.features.catalogue import Feature, features, silence_limit
+from mirrorcore.market.features.engine import FeatureEngine
+
+__all__ = ["Feature", "FeatureEngine", "features", "silence_limit"]

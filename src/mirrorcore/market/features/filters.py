@@ -255,16 +255,17 @@ class Moments:
 
     __slots__ = ("count", "deviation", "mean")
 
-    def __init__(self, count: Floats, mean: Floats, deviation: Floats) -> None:
+    def __init__(self, count: Floats | float, mean: Floats, deviation: Floats) -> None:
         self.count, self.mean, self.deviation = count, mean, deviation
 
     def rows(self, start: int, stop: int) -> Moments:
-        return Moments(self.count[start:stop], self.mean[start:stop], self.deviation[start:stop])
+        count = self.count if isinstance(self.count, float) else self.count[start:stop]
+        return Moments(count, self.mean[start:stop], self.deviation[start:stop])
 
     def merged(self, other: Moments) -> Moments:
         """The moments of both stretches together; a count of 0 adds nothing."""
         count = self.count + other.count
-        share = other.count / np.maximum(count, 1.0)
+        share = other.count / (count if isinstance(count, float) else np.maximum(count, 1.0))
         apart = other.mean - self.mean
         mean = apart * share
         mean += self.mean
@@ -275,13 +276,15 @@ class Moments:
         return Moments(count, mean, apart)
 
 
-def window_moments(x: Floats, known: Floats, lengths: tuple[int, ...]) -> dict[int, Moments]:
+def window_moments(
+    x: Floats, known: Floats | float, lengths: tuple[int, ...]
+) -> dict[int, Moments]:
     """Moments of n consecutive rows for each n of ``lengths`` (rising), by doubling.
 
     Parameters
     ----------
     x : (R, K), 0 where not known.
-    known : (R, K) or (R, 1), 1.0 where x counts and 0.0 where it does not.
+    known : (R, K) or (R, 1), 1.0 where x counts and 0.0 where it does not; 1.0 if all of it does.
 
     Returns
     -------
