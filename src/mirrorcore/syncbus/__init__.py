@@ -1,0 +1,79 @@
+"""SyncBus: agents share versioned states, not messages; nothing one does can hurt another.
+
+``source`` and ``edge`` are the state lane, ``mailbox`` the three lanes of an agent, ``dispatcher``
+the one place that calls agents, ``supervisor`` what happens when they fail, ``bus`` the public
+face. May import: clock, errors.
+"""
+
+from mirrorcore.syncbus.agent import Handlers
+from mirrorcore.syncbus.breaker import BreakerPolicy, BreakerState
+from mirrorcore.syncbus.bus import HighPerformanceSyncBus, ResilientSyncBus, SyncBus
+from mirrorcore.syncbus.faults import (
+    AgentDown,
+    BusError,
+    Expired,
+    FloodError,
+    LaneFull,
+    RegistrationError,
+    RequestFailed,
+    StateError,
+    UndeclaredReadError,
+    UnknownAgentError,
+)
+from mirrorcore.syncbus.handle import AgentHandle, SourceHandle
+from mirrorcore.syncbus.history import Series
+from mirrorcore.syncbus.messages import (
+    ALL,
+    AgentStatistics,
+    BusEvent,
+    Command,
+    DeadLetter,
+    EventKind,
+    Health,
+    Interest,
+    Reply,
+    StateView,
+    Update,
+)
+from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
+from mirrorcore.syncbus.schema import Field, thaw
+from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
+
+__all__ = [
+    "ALL",
+    "AgentDown",
+    "AgentHandle",
+    "AgentPolicy",
+    "AgentStatistics",
+    "BreakerPolicy",
+    "BreakerState",
+    "BusError",
+    "BusEvent",
+    "BusPolicy",
+    "Command",
+    "DeadLetter",
+    "EventKind",
+    "Expired",
+    "Field",
+    "FloodError",
+    "Handlers",
+    "Health",
+    "HighPerformanceSyncBus",
+    "Interest",
+    "LaneFull",
+    "LifeState",
+    "RegistrationError",
+    "Reply",
+    "RequestFailed",
+    "ResilientSyncBus",
+    "RestartPolicy",
+    "Series",
+    "SourceHandle",
+    "StateError",
+    "StateView",
+    "SyncBus",
+    "UndeclaredReadError",
+    "UnknownAgentError",
+    "Update",
+    "thaw",
+]

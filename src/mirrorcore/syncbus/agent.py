@@ -1,0 +1,167 @@
+"""The bus's own record of an agent: who it is, what it is called with, how it is doing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mirrorcore.syncbus.breaker import Breaker
+from mirrorcore.syncbus.health import LatencyHistogram, SuccessRate
+from mirrorcore.syncbus.mailbox import Mailbox
+from mirrorcore.syncbus.messages import Interest
+from mirrorcore.syncbus.policy import AgentPolicy
+from mirrorcore.syncbus.source import StateSource
+from mirrorcore.syncbus.supervision import LifeState, RestartWindow
+from mirrorcore.syncbus.task import HandlerTask
+
+Handler = Callable[[Any], Any]
+
+
+class Handlers(msgspec.Struct, frozen=True):
+    """What an agent is called with; each sync or async, each optional."""
+
+    on_tick: Handler | None = None
+    on_update: Handler | None = None
+    on_message: Handler | None = None
+    on_signal: Handler | None = None
+
+
+class Agent:
+    """One registered agent. ``token`` is what a handle must hold to act for it; None: nobody."""
+
+    __slots__ = (
+        "agent_id",
+        "breaker",
+        "busy",
+        "checkpoint",
+        "essential",
+        "expired",
+        "factory",
+        "failures",
+        "flooded",
+        "handle",
+        "handlers",
+        "incarnation",
+        "index",
+        "interests",
+        "kind",
+        "latency",
+        "lossless_accepted",
+        "lossless_dead",
+        "lossless_failed",
+        "lossless_handled",
+        "mailbox",
+        "outcomes",
+        "overrun",
+        "paused",
+        "policy",
+        "refused",
+        "restarts",
+        "rng",
+        "sender",
+        "sent",
+        "side_tasks",
+        "skipped",
+        "source",
+        "staged",
+        "staging",
+        "state",
+        "success_rate",
+        "token",
+        "window",
+        "zombies",
+    )
+
+    def __init__(
+        self,
+        agent_id: str,
+        kind: str,
+        index: int,
+        incarnation: int,
+        source: StateSource,
+        ready: deque[Mailbox],
+        handlers: Handlers,
+        interests: tuple[Interest, ...],
+        policy: AgentPolicy,
+        factory: Callable[..., Any] | None,
+        essential: bool,
+    ) -> None:
+        self.agent_id = agent_id
+        self.kind = kind
+        self.index = index
+        self.incarnation = incarnation
+        self.source = source
+        self.handlers = handlers
+        self.interests = interests
+        self.policy = policy
+        self.factory = factory
+        self.essential = essential
+        self.mailbox = Mailbox(self, ready, pushes=handlers.on_update is not None)
+        self.breaker = Breaker(policy.breaker, policy.cadence_ns)
+        self.window = RestartWindow(policy.restart, policy.cadence_ns)
+        self.state = LifeState.RUNNING
+        self.paused = False
+        self.token: object | None = object()
+        self.handle: Any = None
+        self.checkpoint: bytes | None = None
+        self.busy: HandlerTask | None = None
+        self.side_tasks: list[HandlerTask] = []
+        self.staging = False
+        self.staged: list[Callable[[], object]] = []
+        self.outcomes: list[HandlerTask] = []
+        self.overrun = self.flooded = False
+        self.sender = ""
+        self.sent = 0
+        self.rng: np.random.Generator | None = None
+        self.latency: LatencyHistogram | None = None
+        self.success_rate = SuccessRate()
+        self.failures = self.restarts = self.expired = self.zombies = 0
+        self.skipped = self.refused = 0
+        self.lossless_accepted = self.lossless_handled = 0
+        self.lossless_failed = self.lossless_dead = 0
+
+    @property
+    def status(self) -> LifeState:
+        """The life state, PAUSED where a pause is all that holds it back."""
+        if self.paused and self.state in (LifeState.RUNNING, LifeState.PROBING):
+            return LifeState.PAUSED
+        return self.state
+
+    @property
+    def callable(self) -> bool:
+        """Whether it may be called now, as far as its life goes."""
+        return not self.paused and self.state in (LifeState.RUNNING, LifeState.PROBING)
+
+    @property
+    def down(self) -> bool:
+        return self.state not in (LifeState.RUNNING, LifeState.PROBING)
+
+    @property
+    def waiting(self) -> int:
+        return (self.busy is not None) + len(self.side_tasks)
+
+    def lossless_residual(self) -> int:
+        """Accepted messages that no counter explains."""
+        under_way = [task for task in self.side_tasks if task.tag[1] is not None]
+        if self.busy is not None and self.busy.tag[1] is not None:
+            under_way.append(self.busy)
+        explained = self.lossless_handled + self.lossless_failed + self.lossless_dead
+        return self.lossless_accepted - explained - self.mailbox.inbox_length - len(under_way)
+
+    def generator(self, seed: int) -> np.random.Generator:
+        """Its own stream of random numbers, keyed by seed and id alone."""
+        if self.rng is None:
+            digest = hashlib.sha256(self.agent_id.encode()).digest()
+            self.rng = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
+        return self.rng
+
+    def took(self, ns: int, calls: int = 1) -> None:
+        """``calls`` calls took ``ns`` of wall time."""
+        if self.latency is None:
+            self.latency = LatencyHistogram()
+        self.latency.add(ns, calls)

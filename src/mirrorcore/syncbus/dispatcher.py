@@ -1,0 +1,478 @@
+"""The one place that calls agents.
+
+Order: signals first, between any two calls; then the agents in the order in which they became
+ready, a few calls each; within an agent messages before state. Sync handlers are called
+directly, async ones started in place, and kept as tasks only if they wait. There is no set, no
+wall clock and no randomness in what is called when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import _get_running_loop
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from mirrorcore.clock import Clock, VirtualClock, stamp_ns
+from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFailed, describe
+from mirrorcore.syncbus.mailbox import Envelope, Mailbox
+from mirrorcore.syncbus.policy import BusPolicy
+from mirrorcore.syncbus.task import HandlerTask
+
+if TYPE_CHECKING:
+    from mirrorcore.syncbus.agent import Agent
+    from mirrorcore.syncbus.source import StateSource
+    from mirrorcore.syncbus.supervisor import Supervisor
+
+
+class Dispatcher:
+    """Calls agents until nothing is ready, or a turn's worth per turn of the event loop.
+
+    ``armed`` says that somebody will dispatch: a publisher need not see to it. ``row`` is the row
+    of the loaded blocks that the clock has reached, -1 before the first.
+    """
+
+    __slots__ = (
+        "_clock",
+        "_loop",
+        "_policy",
+        "_running",
+        "_wall_deadlines",
+        "armed",
+        "block_sources",
+        "completions",
+        "critical",
+        "current",
+        "manual",
+        "on_quiet",
+        "push_blocks",
+        "ready",
+        "row",
+        "supervisor",
+        "watched",
+    )
+
+    supervisor: Supervisor
+
+    def __init__(self, clock: Clock, policy: BusPolicy, *, manual: bool) -> None:
+        self._clock = clock
+        self._policy = policy
+        self._wall_deadlines = not isinstance(clock, VirtualClock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._running = False
+        self.manual = manual
+        self.armed = manual
+        self.ready: deque[Mailbox] = deque()
+        self.critical: deque[Agent] = deque()
+        self.current: Agent | None = None
+        self.completions: list[Agent] = []
+        self.watched: dict[str, Agent] = {}
+        self.on_quiet: list[asyncio.Future[None]] = []
+        self.row = -1
+        self.block_sources: dict[str, StateSource] = {}
+        self.push_blocks: list[StateSource] = []
+
+    # -- when to run --------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.ready or self.critical)
+
+    def arm(self) -> None:
+        """Work has appeared: have the running event loop, if there is one, come round for it."""
+        loop = _get_running_loop()
+        if loop is not None and not self.armed:
+            self.armed = True
+            self._loop = loop
+            loop.call_soon(self._loop_turn)
+
+    def nudge(self) -> None:
+        """Like :meth:`arm`, for callers that do not know whether there is work."""
+        if self._loop is not None and self._loop.is_closed():
+            self._loop, self.armed = None, self.manual
+        if self.busy and not self.armed:
+            self.arm()
+
+    def settle(self) -> int:
+        """Call whoever is ready until nobody is; returns the number of calls made."""
+        if self._running:
+            return 0
+        return self.run(self._until_quiet)
+
+    def run(self, work: Callable[[], int]) -> int:
+        """Do ``work`` as the dispatcher: what it makes ready waits until it is done."""
+        if self._running:
+            raise BusError("an agent's handler cannot drive the bus that called it")
+        self._running = True
+        armed, self.armed = self.armed, True
+        try:
+            return work()
+        finally:
+            self._running = False
+            self.current = None
+            self.armed = armed
+            self.nudge()
+
+    def watch_block(self, source: StateSource) -> None:
+        """``source`` has a block loaded."""
+        self.block_sources[source.name] = source
+        if any(edge.mailbox.pushes for edge in (*source.edges, *source.masked)):
+            self.push_blocks.append(source)
+
+    def forget_block(self, source: StateSource) -> None:
+        if self.block_sources.pop(source.name, None) is not None and source in self.push_blocks:
+            self.push_blocks.remove(source)
+
+    def completions_block(self) -> bool:
+        """Whether somebody waits for an admission, so that waiting longer cannot help it."""
+        return any(agent.staged and not agent.outcomes for agent in self.completions)
+
+    def _loop_turn(self) -> None:
+        self._loop = None
+        self.armed = self.manual
+        if not self._running:
+            self.run(lambda: self._serve(self._policy.turn))
+
+    def _until_quiet(self) -> int:
+        calls = 0
+        while self.busy:
+            limit = self._policy.storm_calls * self.supervisor.size()
+            calls += self._serve(limit)
+            if self.busy:
+                self.supervisor.break_storm(partial(self._serve, limit))
+        return calls
+
+    def _serve(self, budget: int) -> int:
+        """Up to ``budget`` calls and the turn under way."""
+        calls = 0
+        ready, critical = self.ready, self.critical
+        while calls < budget:
+            if critical:
+                self.serve_critical()
+            if not ready:
+                break
+            mailbox = ready.popleft()
+            if not mailbox.gated:
+                calls += self._turn(mailbox)
+        return calls
+
+    # -- calling agents -----------------------------------------------------------------------
+
+    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # unrolled: the hot path
+        """Some calls of one agent: its messages, then its dirty edges."""
+        agent = mailbox.agent
+        handler = agent.handlers.on_update
+        probing = agent.breaker.probing
+        pending = mailbox.pending if handler is not None else ()
+        critical = self.critical
+        wall = self._wall_deadlines
+        limit = self._policy.agent_turn
+        calls = 0
+        self.current = agent
+        started = before = stamp_ns()
+        try:
+            while calls < limit and not mailbox.gated:
+                if critical:
+                    self.serve_critical()
+                    self.current = agent
+                elif mailbox.inbox:
+                    calls += 1
+                    self._deliver(agent, mailbox.inbox.popleft())
+                elif pending:
+                    edge = pending.popleft()
+                    edge.queued = False
+                    source = edge.source
+                    version = source.version
+                    if edge.plain and version - edge.seen == 1:
+                        edge.seen = version
+                        edge.delivered += 1
+                        update = source.latest
+                    else:
+                        taken = edge.take()
+                        if taken is None:
+                            continue
+                        update = taken
+                    calls += 1
+                    mailbox.calls += 1
+                    try:
+                        result = handler(update)  # type: ignore[misc]
+                    except BaseException as error:
+                        self._raised(agent, error)
+                        continue
+                    if result is not None:
+                        self._returned(agent, result, None)
+                    elif probing:
+                        self.supervisor.succeeded(agent)
+                    if wall:
+                        now = stamp_ns()
+                        if now - before > agent.policy.deadline_ns:
+                            self._overran(agent)
+                        before = now
+                else:
+                    break
+        finally:
+            self.current = None
+            if calls:
+                agent.took(stamp_ns() - started, calls)
+            if agent.flooded:
+                self._flooded(agent)
+            mailbox.rest()
+        return calls
+
+    def call(self, agent: Agent, handler: Callable[..., Any], *args: Any) -> None:
+        """One call of ``agent`` outside its lanes (a tick)."""
+        mailbox = agent.mailbox
+        outer, self.current = self.current, agent
+        mailbox.calls += 1
+        started = stamp_ns()
+        try:
+            result = handler(*args)
+        except BaseException as error:
+            self._raised(agent, error)
+        else:
+            if result is not None:
+                self._returned(agent, result, None)
+            elif agent.breaker.probing:
+                self.supervisor.succeeded(agent)
+            took = stamp_ns() - started
+            agent.took(took)
+            if self._wall_deadlines and took > agent.policy.deadline_ns:
+                self._overran(agent)
+        finally:
+            self.current = outer
+            if agent.flooded:
+                self._flooded(agent)
+                self.supervisor.refresh_gate(agent)
+
+    def guarded(self, agent: Agent, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """One call whose result the caller wants: (ok, result)."""
+        mailbox = agent.mailbox
+        if mailbox.gated:
+            agent.skipped += 1
+            return False, None
+        outer, self.current = self.current, agent
+        mailbox.calls += 1
+        started = stamp_ns()
+        try:
+            result = function(*args)
+        except BaseException as error:
+            self._raised(agent, error)
+            return False, None
+        finally:
+            self.current = outer
+            agent.took(stamp_ns() - started)
+            flooded = agent.flooded
+            if flooded:
+                self._flooded(agent)
+                self.supervisor.refresh_gate(agent)
+        if flooded:
+            return False, None
+        if agent.breaker.probing:
+            self.supervisor.succeeded(agent)
+        return True, result
+
+    def serve_critical(self) -> None:
+        """Deliver every signal that waits, oldest first."""
+        critical = self.critical
+        while critical:
+            agent = critical.popleft()
+            signals = agent.mailbox.signals
+            handler = agent.handlers.on_signal
+            if not signals:
+                continue
+            signal = signals.popleft()
+            if handler is None or agent.down:
+                continue
+            self.current = agent
+            agent.mailbox.calls += 1
+            try:
+                result = handler(signal)
+            except BaseException as error:
+                self._raised(agent, error)
+            else:
+                if result is not None:
+                    self._returned(agent, result, None, side=True)
+                elif agent.breaker.probing:
+                    self.supervisor.succeeded(agent)
+            if agent.flooded:
+                self._flooded(agent)
+        self.current = None
+
+    def _deliver(self, agent: Agent, envelope: Envelope) -> None:
+        now = self._clock.now()
+        if envelope.expires is not None and envelope.expires <= now:
+            self.supervisor.bury(agent, envelope, "expired in the inbox", Expired)
+            return
+        handler = agent.handlers.on_message
+        if handler is None:
+            self.supervisor.bury(agent, envelope, "the agent takes no messages", RequestFailed)
+            return
+        agent.mailbox.calls += 1
+        agent.sender = envelope.sender
+        before = stamp_ns()
+        try:
+            result = handler(envelope.message)
+        except BaseException as error:
+            self._answer_failure(agent, envelope, error)
+            self._raised(agent, error)
+        else:
+            self._returned(agent, result, envelope)
+            if self._wall_deadlines and stamp_ns() - before > agent.policy.deadline_ns:
+                self._overran(agent)
+
+    # -- how calls end ------------------------------------------------------------------------
+
+    def _raised(self, agent: Agent, error: BaseException) -> None:
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise error
+        self.supervisor.failed(agent, error)
+
+    def _returned(
+        self, agent: Agent, result: Any, envelope: Envelope | None, *, side: bool = False
+    ) -> None:
+        """A handler returned something: an awaitable to run, or its plain answer."""
+        if hasattr(result, "send") and hasattr(result, "throw"):
+            self._begin(agent, result, envelope, side=side)
+        elif hasattr(result, "__await__"):
+            self._begin(agent, result.__await__(), envelope, side=side)
+        else:
+            self._done(agent, envelope, None, result)
+
+    def _begin(self, agent: Agent, coro: Any, envelope: Envelope | None, *, side: bool) -> None:
+        """Run a coroutine to its first wait; keep it as a task if it gets that far."""
+        loop = _get_running_loop()
+        if loop is None:
+            self._run_without_loop(agent, coro, envelope)
+            return
+        task = HandlerTask(agent.agent_id, loop, self._finished, self._around)
+        task.tag = (agent, envelope, side)
+        task.deadline = self._clock.now() + agent.policy.deadline_ns
+        finished = task.start(coro)
+        if finished:
+            error = task.error
+            value = None if error is not None else task.result()
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise error
+            self._done(agent, envelope, error, value)
+            return
+        task.started = stamp_ns()
+        if side:
+            agent.side_tasks.append(task)
+        else:
+            agent.busy = task
+            agent.mailbox.close_gate()
+        self.watched[agent.agent_id] = agent
+        self.supervisor.schedule_sweep()
+
+    def _run_without_loop(self, agent: Agent, coro: Any, envelope: Envelope | None) -> None:
+        try:
+            coro.send(None)
+        except StopIteration as stop:
+            self._done(agent, envelope, None, stop.value)
+        except BaseException as error:
+            self._done(agent, envelope, error, None)
+        else:
+            waits = RuntimeError("the handler waits, but no event loop is running")
+            try:
+                coro.close()
+            except RuntimeError as error:
+                waits.add_note(describe(error))
+            self._done(agent, envelope, waits, None)
+
+    def _around(self, task: HandlerTask, step: Callable[[], None]) -> None:
+        """A task goes on: its agent acts, unless it was given up."""
+        agent: Agent = task.tag[0]
+        outer, self.current = self.current, agent
+        token = agent.token
+        if task.zombie:
+            agent.token = None
+        else:
+            agent.staging = self.manual
+        try:
+            step()
+        finally:
+            self.current = outer
+            agent.staging = False
+            if task.zombie:
+                agent.token = token
+            elif agent.flooded:
+                task.flooded, agent.flooded = True, False
+        self.nudge()
+
+    def _finished(self, task: HandlerTask) -> None:
+        agent: Agent = task.tag[0]
+        if task.zombie:
+            agent.zombies -= 1
+        elif self.manual:
+            agent.outcomes.append(task)
+            self.completions.append(agent)
+        else:
+            self.conclude(agent, task)
+        self.tell_quiet()
+
+    def conclude(self, agent: Agent, task: HandlerTask) -> None:
+        """Account for a task that has finished, and let its agent be called again."""
+        _, envelope, side = task.tag
+        if side:
+            agent.side_tasks.remove(task)
+        else:
+            agent.busy = None
+        if not agent.waiting:
+            self.watched.pop(agent.agent_id, None)
+        agent.took(stamp_ns() - task.started)
+        error = task.error
+        if error is None and (task.flooded or agent.flooded):
+            error = FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
+        self._done(agent, envelope, error, None if error is not None else task.result())
+        self.supervisor.refresh_gate(agent)
+
+    def tell_quiet(self) -> None:
+        """Wake those who wait for tasks to end."""
+        waiters, self.on_quiet = self.on_quiet, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _done(
+        self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
+    ) -> None:
+        if error is not None:
+            if envelope is not None:
+                self._answer_failure(agent, envelope, error)
+            self._raised(agent, error)
+            return
+        if envelope is not None:
+            agent.lossless_handled += 1
+            if envelope.reply is not None and not envelope.reply.done():
+                envelope.reply.set_result(value)
+        if agent.breaker.probing:
+            self.supervisor.succeeded(agent)
+
+    def _answer_failure(self, agent: Agent, envelope: Envelope, error: BaseException) -> None:
+        agent.lossless_failed += 1
+        if envelope.reply is not None and not envelope.reply.done():
+            envelope.reply.set_exception(
+                RequestFailed(f"agent {agent.agent_id!r} raised {describe(error)}")
+            )
+
+    def _overran(self, agent: Agent) -> None:
+        """A sync handler held the loop beyond its deadline; judged at the tick boundary."""
+        if not agent.down:
+            agent.overrun = True
+            self.watched[agent.agent_id] = agent
+            self.supervisor.schedule_sweep()
+
+    def flood(self, agent: Agent, what: str, limit: int) -> None:
+        """``agent`` goes beyond what one call may do: nothing more of it until it is judged."""
+        agent.flooded = True
+        agent.mailbox.gated = True
+        agent.refused += 1
+        raise FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
+
+    def _flooded(self, agent: Agent) -> None:
+        """A call that flooded is a failure, also where the handler hid the error."""
+        self.supervisor.failed(
+            agent, FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
+        )

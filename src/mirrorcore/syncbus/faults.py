@@ -1,0 +1,59 @@
+"""What the bus raises; each error has one meaning and names the agent it concerns."""
+
+from __future__ import annotations
+
+from mirrorcore.errors import MirrorCoreError, UsageError
+
+
+class BusError(MirrorCoreError):
+    """Anything the bus refuses."""
+
+
+class RegistrationError(UsageError):
+    """An agent, source or interest cannot be registered as asked."""
+
+
+class UnknownAgentError(UsageError):
+    """No agent or source of that name is registered."""
+
+
+class IllegalStepError(BusError):
+    """A life-cycle or breaker step that the state table does not have."""
+
+
+class StateError(BusError):
+    """A published delta is not valid; the state is unchanged."""
+
+
+class UndeclaredReadError(BusError):
+    """An agent reads a source it has not declared an interest in."""
+
+
+class FloodError(BusError):
+    """One call published or sent more than its policy allows, or keeps a feedback loop alive."""
+
+
+class LaneFull(BusError):  # noqa: N818  # a condition the sender handles, not a defect
+    """The receiver's lossless lane is at its bound; nothing was sent."""
+
+
+class AgentDown(BusError):  # noqa: N818
+    """The receiver (or the publisher itself) is isolated, failed or removed."""
+
+
+class Expired(BusError):  # noqa: N818
+    """The receiver did not handle the message before its time was up."""
+
+
+class RequestFailed(BusError):  # noqa: N818
+    """The receiver's handler raised while it answered a request."""
+
+
+def describe(error: BaseException) -> str:
+    """Type and message of ``error``, at most 200 characters, whatever its ``__str__`` does."""
+    try:
+        text = str(error)
+    except Exception as second:  # a hostile __str__ is the agent's, not ours
+        text = f"its message raises {type(second).__name__}"
+    first_line = text.splitlines()[0] if text else ""
+    return f"{type(error).__name__}: {first_line}"[:200] if first_line else type(error).__name__

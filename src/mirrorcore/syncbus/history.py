@@ -1,0 +1,181 @@
+"""Past states in columns, bounded in bytes; readers get views, not copies.
+
+A column's buffer has room for twice what it keeps. When it is full the newest half moves to a new
+buffer: views handed out before keep the old one alive and never change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+_FIRST_ROWS = 64
+_MOST_ROWS = 4096
+
+
+class Series(msgspec.Struct, frozen=True, eq=False):
+    """The past of one field, oldest first, read-only: ``t`` (n,) ns, ``values`` (n,) or (n, S).
+
+    Values that are no numbers stand in an object array.
+    """
+
+    t: npt.NDArray[np.int64]
+    values: npt.NDArray[Any]
+
+
+class Column:
+    """The kept rows of one field."""
+
+    __slots__ = ("_keep", "_start", "_stop", "_t", "_values")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], cap_bytes: int) -> None:
+        width = int(np.prod(shape, dtype=np.int64)) * 8 + 8
+        self._keep = max(1, min(_MOST_ROWS, cap_bytes // (2 * width)))
+        rows = min(_FIRST_ROWS, 2 * self._keep)
+        self._t = np.empty(rows, np.int64)
+        self._values = np.empty((rows, *shape), dtype)
+        self._start = self._stop = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self._t.nbytes + self._values.nbytes
+
+    def fits(self, value: Any) -> bool:
+        """Whether ``value`` has the shape and kind of this column."""
+        shape, dtype = _layout(value)
+        return bool(dtype == self._values.dtype) and shape == self._values.shape[1:]
+
+    def append(self, t: int, value: Any) -> None:
+        if self._stop == len(self._t):
+            self._make_room(1)
+        self._t[self._stop] = t
+        self._values[self._stop] = value
+        self._stop += 1
+        self._trim()
+
+    def extend(self, t: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:
+        t, values = t[-self._keep :], values[-self._keep :]
+        if self._stop + len(t) > len(self._t):
+            self._make_room(len(t))
+        stop = self._stop + len(t)
+        self._t[self._stop : stop] = t
+        self._values[self._stop : stop] = values
+        self._stop = stop
+        self._trim()
+
+    def series(self, since: int | None, limit: int | None) -> Series:
+        start = self._start
+        if since is not None:
+            start += int(np.searchsorted(self._t[start : self._stop], since))
+        if limit is not None:
+            start = max(start, self._stop - limit)
+        t, values = self._t[start : self._stop], self._values[start : self._stop]
+        t.flags.writeable = values.flags.writeable = False
+        return Series(t, values)
+
+    @property
+    def holds_objects(self) -> bool:
+        return bool(self._values.dtype == object)
+
+    def rebuilt(self, cap_bytes: int, *, as_objects: bool = False) -> Column:
+        """The same rows, as many as fit, under another cap or for a field that changed its kind."""
+        t, values = self._t[self._start : self._stop], self._values[self._start : self._stop]
+        if not as_objects:
+            column = Column(values.shape[1:], values.dtype, cap_bytes)
+            column.extend(t, values)
+            return column
+        column = Column((), np.dtype(object), cap_bytes)
+        for instant, value in zip(t, values, strict=True):
+            column.append(int(instant), value.item() if isinstance(value, np.generic) else value)
+        return column
+
+    def _trim(self) -> None:
+        self._start = max(self._start, self._stop - self._keep)
+
+    def _make_room(self, rows: int) -> None:
+        kept = slice(max(self._start, self._stop + rows - self._keep), self._stop)
+        count = max(0, kept.stop - kept.start)
+        size = min(2 * self._keep, max(2 * (count + rows), _FIRST_ROWS))
+        t = np.empty(max(size, count + rows), np.int64)
+        values = np.empty((len(t), *self._values.shape[1:]), self._values.dtype)
+        if count:
+            t[:count] = self._t[kept]
+            values[:count] = self._values[kept]
+        self._t, self._values, self._start, self._stop = t, values, 0, count
+
+
+class History:
+    """The columns of one source."""
+
+    __slots__ = ("_cap_bytes", "_columns", "_room")
+
+    def __init__(self, cap_bytes: int) -> None:
+        self._cap_bytes = cap_bytes
+        self._room = 4  # columns that share the cap
+        self._columns: dict[str, Column] = {}
+
+    @property
+    def nbytes(self) -> int:
+        return sum(column.nbytes for column in self._columns.values())
+
+    def shrink_to(self, cap_bytes: int) -> None:
+        """From now on keep no more than ``cap_bytes``; rows beyond that are forgotten."""
+        if cap_bytes < self._cap_bytes:
+            self._cap_bytes = cap_bytes
+            self._rebuild()
+
+    def append(self, t: int, fields: Mapping[str, Any]) -> None:
+        for name, value in fields.items():
+            self._column(name, value).append(t, value)
+
+    def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Rows of a block, all at once."""
+        for name, values in arrays.items():
+            column = self._column(name, _sample(values))
+            if values.dtype.kind in "fiub" and column.fits(_sample(values)):
+                column.extend(t, values)
+                continue
+            for instant, value in zip(t, values, strict=True):
+                column.append(int(instant), value.item() if values.ndim == 1 else value)
+
+    def read(
+        self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
+    ) -> dict[str, Series]:
+        names = self._columns if fields is None else [f for f in fields if f in self._columns]
+        return {name: self._columns[name].series(since, limit) for name in names}
+
+    def _share(self) -> int:
+        return self._cap_bytes // self._room
+
+    def _rebuild(self) -> None:
+        for name, column in self._columns.items():
+            self._columns[name] = column.rebuilt(self._share())
+
+    def _column(self, name: str, value: Any) -> Column:
+        column = self._columns.get(name)
+        if column is None:
+            if len(self._columns) == self._room:
+                self._room *= 2
+                self._rebuild()
+            column = self._columns[name] = Column(*_layout(value), self._share())
+        elif not column.fits(value) and not column.holds_objects:
+            column = self._columns[name] = column.rebuilt(self._share(), as_objects=True)
+        return column
+
+
+def _sample(values: npt.NDArray[Any]) -> Any:
+    """One row of a block's column as it would be published on its own."""
+    row = values[0]
+    return row.item() if isinstance(row, np.generic) else row
+
+
+def _layout(value: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    if isinstance(value, float | int):
+        return (), np.dtype(np.float64)
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return value.shape, np.dtype(np.float64)
+    return (), np.dtype(object)

@@ -1,0 +1,142 @@
+"""What waits for one agent, in three lanes.
+
+*critical*: signals, before anything else, also while paused. *lossless*: messages, first in first
+out, bounded. *state*: edges that are dirty; bounded by their number, so it cannot overflow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from mirrorcore.syncbus.edge import Edge
+
+if TYPE_CHECKING:
+    from mirrorcore.syncbus.agent import Agent
+
+
+class Envelope:
+    """A message on the lossless lane; ``reply`` is set where the sender waits for an answer."""
+
+    __slots__ = ("expires", "message", "reply", "sender", "target")
+
+    def __init__(
+        self,
+        sender: str,
+        target: str,
+        message: Any,
+        reply: asyncio.Future[Any] | None = None,
+        expires: int | None = None,
+    ) -> None:
+        self.sender = sender
+        self.target = target
+        self.message = message
+        self.reply = reply
+        self.expires = expires
+
+
+class Mailbox:
+    """The lanes of one agent and how often it was called.
+
+    ``gated`` says that it may not be called now: paused, isolated, failed, or still waiting.
+    ``held`` says that a dirty edge need not announce it: it is gated, already announced, or reads
+    on its own (``pushes`` False).
+    """
+
+    __slots__ = (
+        "agent",
+        "burst",
+        "burst_call",
+        "calls",
+        "edges",
+        "gated",
+        "held",
+        "inbox",
+        "pending",
+        "pushes",
+        "ready",
+        "sends",
+        "sends_call",
+        "signals",
+    )
+
+    def __init__(self, agent: Agent, ready: deque[Mailbox], *, pushes: bool) -> None:
+        self.agent = agent
+        self.ready = ready
+        self.pushes = pushes
+        self.held = not pushes
+        self.gated = False
+        self.calls = 0
+        self.burst = self.burst_call = self.sends = self.sends_call = 0
+        self.pending: deque[Edge] = deque()
+        self.inbox: deque[Envelope] | None = None
+        self.signals: deque[Any] | None = None
+        self.edges: dict[str, Edge] = {}
+
+    def mark(self, edge: Edge) -> None:
+        """``edge`` is dirty."""
+        if edge.queued:
+            return
+        edge.queued = True
+        self.pending.append(edge)
+        if not self.held:
+            self.held = True
+            self.ready.append(self)
+
+    def put(self, envelope: Envelope) -> None:
+        """Add to the lossless lane; the sender has checked the bound."""
+        if self.inbox is None:
+            self.inbox = deque()
+        self.inbox.append(envelope)
+        if self.gated:
+            return
+        if not self.pushes:
+            if len(self.inbox) == 1:
+                self.ready.append(self)
+        elif not self.held:
+            self.held = True
+            self.ready.append(self)
+
+    @property
+    def inbox_length(self) -> int:
+        return 0 if self.inbox is None else len(self.inbox)
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.inbox or (self.pushes and self.pending))
+
+    def close_gate(self) -> None:
+        self.gated = self.held = True
+
+    def open_gate(self) -> None:
+        """It may be called again; announce it if something waits."""
+        self.gated = False
+        self.rest()
+
+    def rest(self) -> None:
+        """A turn has ended: announce what is left, or wait to be announced."""
+        if self.gated:
+            return
+        if self.has_work:
+            self.held = True
+            self.ready.append(self)
+        else:
+            self.held = not self.pushes
+
+    def signal(self, signal: Any) -> None:
+        """Add to the critical lane."""
+        if self.signals is None:
+            self.signals = deque()
+        self.signals.append(signal)
+
+    def drop(self, edge: Edge) -> None:
+        """The source of ``edge`` is gone."""
+        del self.edges[edge.source.name]
+        if edge.queued:
+            self.pending.remove(edge)
+
+    def clear_marks(self) -> None:
+        for edge in self.pending:
+            edge.queued = False
+        self.pending.clear()

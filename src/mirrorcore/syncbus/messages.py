@@ -1,0 +1,161 @@
+"""What travels on the bus and what it says about itself: small frozen records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+ALL = "all"
+"""The interest in, or the address of, everybody."""
+
+
+class Update(msgspec.Struct, frozen=True, gc=False):
+    """What a reader missed of one source since it looked last.
+
+    ``fields`` is the delta itself (``gap`` 1), the merge of 2..64 deltas, or the whole state
+    (``resync``). ``version`` is the source's version after it, ``t`` the instant of its newest
+    change, ns. ``gap`` counts the published deltas it stands for; 0 means that nothing was missed
+    and the reader is new.
+    """
+
+    source: str
+    fields: Mapping[str, Any]
+    version: int
+    gap: int
+    resync: bool
+    t: int
+
+
+class Interest(msgspec.Struct, frozen=True):
+    """A source id, a kind or ``all``; with ``fields``, only changes of those."""
+
+    name: str
+    fields: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, value: str | tuple[str, Any] | Interest) -> Interest:
+        """From a name, a pair (name, fields), or itself."""
+        if isinstance(value, Interest):
+            return value
+        if isinstance(value, str):
+            return cls(value)
+        name, fields = value
+        return cls(name, (fields,) if isinstance(fields, str) else tuple(fields))
+
+
+class StateView(msgspec.Struct, frozen=True):
+    """The state of a source as it stands: read-only, with its version and age in ns.
+
+    ``stale`` says that its owner is down, so that this is the last it said.
+    """
+
+    source: str
+    state: Mapping[str, Any]
+    version: int
+    t: int
+    stale: bool
+    age: int
+
+
+class Command(msgspec.Struct, frozen=True):
+    """An order of the control plane to an agent."""
+
+    name: str
+    params: Mapping[str, Any]
+    t: int
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An agent's own answer to a command; ``ok`` False says why in ``error``."""
+
+    agent_id: str
+    ok: bool
+    value: Any = None
+    error: str = ""
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A lossless message that no incarnation will handle."""
+
+    t: int
+    sender: str
+    target: str
+    message: Any
+    reason: str
+
+
+class EventKind(StrEnum):
+    """The life events an observer sees."""
+
+    REGISTERED = "registered"
+    REMOVED = "removed"
+    FAILURE = "failure"
+    EXPIRED = "expired"
+    FLOOD = "flood"
+    BREAKER = "breaker"
+    RESTART = "restart"
+    RECOVERED = "recovered"
+    FAILED = "failed"
+    ESCALATION = "escalation"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    ISOLATED = "isolated"
+    DEAD_LETTER = "dead_letter"
+    REJECTED_PUBLISH = "rejected_publish"
+    OBSERVER_FAILURE = "observer_failure"
+
+
+class BusEvent(msgspec.Struct, frozen=True):
+    """One life event of one agent at bus time ``t``, ns."""
+
+    t: int
+    kind: EventKind
+    agent_id: str
+    detail: str
+
+
+class AgentStatistics(msgspec.Struct, frozen=True):
+    """Counters of one agent since it registered.
+
+    ``published`` .. ``rejected`` concern the deltas addressed to it, summed over its edges;
+    ``accepted`` .. ``inbox`` its lossless lane. ``calls = successes + failures + waiting``.
+    """
+
+    state: str
+    incarnation: int
+    calls: int
+    successes: int
+    failures: int
+    waiting: int
+    skipped: int
+    expired: int
+    restarts: int
+    zombies: int
+    version: int
+    refused: int
+    published: int
+    delivered: int
+    conflated: int
+    pending: int
+    rejected: int
+    resyncs: int
+    edges: int
+    accepted: int
+    handled: int
+    failed: int
+    dead_lettered: int
+    inbox: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How well an agent does, 0..1, with the factors whose product it is."""
+
+    score: float
+    success: float
+    latency: float
+    backlog: float
+    breaker: float
+    restarts: float

@@ -1,0 +1,40 @@
+"""Who is told about life events. An observer can change nothing and break nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from mirrorcore.clock import Clock
+from mirrorcore.syncbus.faults import describe
+from mirrorcore.syncbus.messages import BusEvent, EventKind
+
+Observer = Callable[[BusEvent], object]
+
+
+class Observers:
+    """The observers of one bus and what went wrong in them."""
+
+    __slots__ = ("_callbacks", "_clock", "failure_count", "failures")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._callbacks: list[Observer] = []
+        self.failure_count = 0
+        self.failures: deque[BusEvent] = deque(maxlen=64)
+
+    def add(self, callback: Observer) -> None:
+        self._callbacks.append(callback)
+
+    def emit(self, kind: EventKind, agent_id: str, detail: str = "") -> None:
+        if not self._callbacks:
+            return
+        event = BusEvent(self._clock.now(), kind, agent_id, detail)
+        for callback in tuple(self._callbacks):
+            try:
+                callback(event)
+            except Exception as error:  # recorded below; the bus must go on
+                self.failure_count += 1
+                self.failures.append(
+                    BusEvent(event.t, EventKind.OBSERVER_FAILURE, agent_id, describe(error))
+                )

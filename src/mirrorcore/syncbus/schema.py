@@ -1,0 +1,232 @@
+"""What a state may hold: plain, finite, immutable data, and per field a type and bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from mirrorcore.syncbus.faults import RegistrationError, StateError
+
+FieldType = Literal["float", "int", "bool", "str", "array", "any"]
+
+_SIMPLE = frozenset({int, str, bool, type(None)})
+_IMMUTABLE = (bytes, complex, Decimal, Enum, date, datetime, timedelta)
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field of a state.
+
+    ``low`` and ``high`` bound its values (each element of an array). ``event`` marks what counts
+    or happens rather than holds: the state lane keeps the latest value alone and would lose some,
+    so such a field may not travel on it.
+    """
+
+    type: FieldType = "float"
+    unit: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    nan_ok: bool = False
+    event: bool = False
+
+
+Schema = Mapping[str, Field]
+
+
+def check_schema(owner: str, schema: Schema | None) -> Schema | None:
+    """The schema as a read-only mapping; RegistrationError if an entry is not a Field."""
+    if schema is None:
+        return None
+    for name, field in schema.items():
+        if not isinstance(field, Field):
+            raise RegistrationError(
+                f"schema of {owner!r}: {name!r} is a {type(field).__name__}, not a Field"
+            )
+    return MappingProxyType(dict(schema))
+
+
+def freeze_delta(owner: str, delta: Mapping[str, Any], schema: Schema | None) -> dict[str, Any]:
+    """A private, immutable copy of ``delta``; StateError names the first field that is wrong."""
+    if schema is not None:
+        return _by_schema(owner, delta, schema)
+    if type(delta) is dict:
+        for name, value in delta.items():
+            kind = type(value)
+            if type(name) is not str or (
+                # x - x is 0 for every finite x and NaN otherwise
+                value - value != 0.0 if kind is float else kind not in _SIMPLE
+            ):
+                break
+        else:
+            return delta.copy()
+    return {_name(owner, name): freeze(owner, name, value) for name, value in _items(owner, delta)}
+
+
+def freeze(owner: str, name: str, value: Any, *, nan_ok: bool = False) -> Any:
+    """``value`` so that nobody can change it: lists become tuples, arrays read-only copies."""
+    kind = type(value)
+    if kind in _SIMPLE:
+        return value
+    if isinstance(value, np.ndarray):
+        return _freeze_array(owner, name, value, nan_ok)
+    if isinstance(value, np.generic):
+        return freeze(owner, name, value.item(), nan_ok=nan_ok)
+    if isinstance(value, float):
+        if not nan_ok and not math.isfinite(value):
+            raise StateError(
+                f"agent {owner!r} published {name!r} = {value}; states hold finite numbers",
+                hint="leave the field out, or declare it in the schema with nan_ok=True",
+            )
+        return float(value)
+    if isinstance(value, Mapping):
+        return MappingProxyType(
+            {key: freeze(owner, name, inner, nan_ok=nan_ok) for key, inner in value.items()}
+        )
+    if isinstance(value, list | tuple):
+        return tuple(freeze(owner, name, inner, nan_ok=nan_ok) for inner in value)
+    if isinstance(value, set | frozenset):
+        # Sorted, so that nobody's iteration depends on the hash seed.
+        return tuple(sorted(freeze(owner, name, inner, nan_ok=nan_ok) for inner in value))
+    if isinstance(value, _IMMUTABLE | str | int):
+        return value
+    if isinstance(value, msgspec.Struct) and value.__struct_config__.frozen:
+        return value
+    raise StateError(
+        f"agent {owner!r} published {name!r} as a {kind.__name__}; states hold plain data",
+        hint="use numbers, strings, lists, dicts, numpy arrays or frozen msgspec Structs",
+    )
+
+
+def thaw(value: Any) -> Any:
+    """Plain dicts and lists again, copied, for encoders and for whoever wants to change them."""
+    if isinstance(value, Mapping):
+        return {key: thaw(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return [thaw(inner) for inner in value]
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return value
+
+
+def freeze_block(
+    owner: str, arrays: Mapping[str, np.ndarray], rows: int, schema: Schema | None
+) -> dict[str, np.ndarray]:
+    """Columns of ``rows`` states each, checked once for all rows."""
+    frozen = {}
+    for name, array in arrays.items():
+        if array.shape[:1] != (rows,) or array.ndim > 2:
+            raise StateError(
+                f"agent {owner!r}: block field {name!r} has shape {array.shape}, "
+                f"must be ({rows},) or ({rows}, symbols)"
+            )
+        field = None
+        if schema is not None:
+            field = _declared(owner, name, schema)
+            if array.ndim == 2 and field.type not in ("array", "any"):
+                raise _wrong_type(owner, name, "array", field)
+            if array.ndim == 1 and not _fits(array.dtype.type(0).item(), field):
+                raise _wrong_type(owner, name, array.dtype.name, field)
+        frozen[name] = _freeze_array(owner, name, array, field is not None and field.nan_ok)
+        if field is not None:
+            _check_bounds(owner, name, frozen[name], field)
+    return frozen
+
+
+def _by_schema(owner: str, delta: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    frozen = {}
+    for name, value in _items(owner, delta):
+        field = _declared(owner, name, schema)
+        value = freeze(owner, name, value, nan_ok=field.nan_ok)
+        if not _fits(value, field):
+            raise _wrong_type(owner, name, type(value).__name__, field)
+        _check_bounds(owner, name, value, field)
+        frozen[name] = value
+    return frozen
+
+
+def _declared(owner: str, name: str, schema: Schema) -> Field:
+    field = schema.get(name)
+    if field is None:
+        raise StateError(
+            f"agent {owner!r} published {name!r}, which its schema does not declare",
+            hint=f"declared are: {', '.join(schema)}",
+        )
+    if field.event:
+        raise StateError(
+            f"agent {owner!r} published {name!r}, an event, on the state lane",
+            hint="the state lane keeps the latest value alone; send events as messages",
+        )
+    return field
+
+
+def _fits(value: Any, field: Field) -> bool:
+    match field.type:
+        case "float":
+            return isinstance(value, float | int) and not isinstance(value, bool)
+        case "int":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "bool":
+            return isinstance(value, bool)
+        case "str":
+            return isinstance(value, str)
+        case "array":
+            return isinstance(value, np.ndarray)
+        case "any":
+            return True
+
+
+def _check_bounds(owner: str, name: str, value: Any, field: Field) -> None:
+    if field.low == -math.inf and field.high == math.inf:
+        return
+    if isinstance(value, np.ndarray):
+        outside = bool(np.any((value < field.low) | (value > field.high)))
+    elif isinstance(value, float | int):
+        outside = value < field.low or value > field.high
+    else:
+        outside = False
+    if outside:
+        raise StateError(
+            f"agent {owner!r} published {name!r} outside {field.low:g} .. {field.high:g}: {value}"
+        )
+
+
+def _freeze_array(owner: str, name: str, value: np.ndarray, nan_ok: bool) -> np.ndarray:
+    if value.dtype.kind not in "fiubUS":
+        raise StateError(
+            f"agent {owner!r} published {name!r} as an array of {value.dtype}; "
+            "arrays hold numbers, booleans or strings"
+        )
+    if value.dtype.kind == "f" and not nan_ok and not np.isfinite(value).all():
+        raise StateError(
+            f"agent {owner!r} published {name!r} with NaN or infinity in it",
+            hint="declare the field in the schema with nan_ok=True if NaN means no opinion",
+        )
+    if value.flags.writeable or value.base is not None:
+        value = value.copy()
+        value.flags.writeable = False
+    return value
+
+
+def _items(owner: str, delta: Mapping[str, Any]) -> Any:
+    if not isinstance(delta, Mapping):
+        raise StateError(
+            f"agent {owner!r} published a {type(delta).__name__}, not a mapping of fields"
+        )
+    return delta.items()
+
+
+def _name(owner: str, name: Any) -> str:
+    if type(name) is not str:
+        raise StateError(f"agent {owner!r} published a field named {name!r}; names are strings")
+    return name
+
+
+def _wrong_type(owner: str, name: str, kind: str, field: Field) -> StateError:
+    return StateError(f"agent {owner!r} published {name!r} as {kind}, declared as {field.type}")
