@@ -78,7 +78,7 @@ class RiskSentinel(TickAgent):
         symbols = len(self.context.symbols)
         self._fresh = Freshness(DAY, volatility=1.0, drawdown=1.0, exposure=1.0, correlation=1.0)
         self._pulse = Pulse(HOUR)
-        self._close: Floats = np.full(symbols, np.nan)
+        self._level: Floats = np.full(symbols, np.nan)
         self._square: Floats = np.zeros(symbols)
         self._weight: Floats = np.zeros(symbols)
         self._joint = [0.0, 0.0]  # Σ [(Σz)² - Σz²] / (S - 1), Σ Σz²
@@ -93,7 +93,7 @@ class RiskSentinel(TickAgent):
         return {
             "fresh": self._fresh.checkpoint(),
             "pulse": self._pulse.checkpoint(),
-            "arrays": [self._close, self._square, self._weight],
+            "arrays": [self._level, self._square, self._weight],
             "joint": list(self._joint),
             "looked": self._looked,
             "correlation": [self._correlation, self._correlated],
@@ -105,7 +105,7 @@ class RiskSentinel(TickAgent):
     def recall(self, memory: dict[str, Any]) -> None:
         self._fresh.restore(memory["fresh"])
         self._pulse.restore(memory["pulse"])
-        self._close, self._square, self._weight = memory["arrays"]
+        self._level, self._square, self._weight = memory["arrays"]
         self._joint = list(memory["joint"])
         self._looked = memory["looked"]
         self._correlation, self._correlated = memory["correlation"]
@@ -176,11 +176,11 @@ class RiskSentinel(TickAgent):
     def _look(self, tick: Tick) -> None:
         """Once an hour: how the symbols moved together since the last look."""
         close = tick.value("technical", "close")
-        close = np.where(np.isfinite(close) & (close > 0), close, np.nan)
-        move = np.log(close / self._close)
+        level = np.log(np.where(np.isfinite(close) & (close > 0), close, np.nan))
+        move = level - self._level
         elapsed = tick.ts - self._looked if self._looked else 0
         self._looked = tick.ts
-        self._close = np.where(np.isnan(close), self._close, close)
+        self._level = np.where(np.isnan(level), self._level, level)
         known = np.isfinite(move)
         if np.count_nonzero(known) < 2:
             return

@@ -28,15 +28,16 @@ class ArchCtrl(TickAgent):
         gate = m_ego m_fear m_herd m_risk, each in [0, 1]
 
     * A veto sets it to 0 while fear is above ``veto_fear`` and for ``cool_down`` after.
-    * Fail-closed: while an input never reported, is older than ``stale_after`` or its agent is
-      down, the gate may not rise; the input's last factor stays in force.
-    * Unless the order gateway is ACTIVE the gate is 0, whatever anybody publishes. There is no
+    * Fail-closed: while an input has not reported, is older than ``stale_after``, or its agent is
+      down or has left, the gate may not rise; the input's last factor stays in force. An agent that
+      is not in the swarm at all has no factor, and ``reasons`` says so.
+    * While the order gateway is REDUCING or HALTED the gate is 0, whatever anybody publishes. There is no
       input that could open it then.
     * It can only shrink risk, and ``reasons`` names each factor and each block.
 
     Parameters
     ----------
-    ego, fear, self_awareness, risk: ids of the agents asked; an empty text leaves the factor out.
+    ego, fear, self_awareness, risk: ids of the agents asked.
     veto_fear: fear above which there is no risk at all.
     cool_down: how long a veto lasts after fear has fallen.
     stale_after: age of an input beyond which it is stale; None is three cadences.
@@ -54,7 +55,7 @@ class ArchCtrl(TickAgent):
         "veto": StateField("1 while fear forbids all risk", "", 0, 1),
         "cool_down": StateField("what is left of the veto", "s", 0, 1e12),
         "reasons": StateField("each factor and each block", shape="text"),
-        "confidence": StateField("share of the inputs that is fresh", "", 0, 1),
+        "confidence": StateField("share of factors and gateway known and fresh", "", 0, 1),
     }
 
     def __init__(
@@ -70,15 +71,13 @@ class ArchCtrl(TickAgent):
         stale_after: Duration | None = None,
     ) -> None:
         super().__init__(agent_id, ("execution",))
-        named = (
+        self.factors = (
             Factor("ego", ego, "m_ego"),
             Factor("fear", fear, "m_fear"),
             Factor("herd", self_awareness, "m_herd"),
             Factor("risk", risk, "risk_budget"),
         )
-        self.factors = tuple(factor for factor in named if factor.agent_id)
         self.agent_interests = tuple(factor.agent_id for factor in self.factors)
-        self.fear_id = fear
         self.veto_fear = within(veto_fear, 0.0, 1.0, "veto_fear")
         self.cool_down_ns = duration(cool_down, "cool_down")
         self._stale_after = None if stale_after is None else duration(stale_after, "stale_after")
@@ -86,41 +85,42 @@ class ArchCtrl(TickAgent):
     def prepare(self) -> None:
         cadence = max(self.cadence_ns, self.context.bar_ns)
         self.stale_after_ns = self._stale_after or 3 * cadence
-        self._values = dict.fromkeys(("ego", "fear", "herd", "risk"), 1.0)
+        self._values = {factor.name: 1.0 for factor in self.factors}
+        self._members = {factor.name: False for factor in self.factors}
         self._gate = 0.0
         self._vetoed_until = 0
 
     def remember(self) -> dict[str, Any]:
         return {
             "values": dict(self._values),
+            "members": dict(self._members),
             "gate": self._gate,
             "vetoed_until": self._vetoed_until,
         }
 
     def recall(self, memory: dict[str, Any]) -> None:
         self._values = dict(memory["values"])
+        self._members = dict(memory["members"])
         self._gate = memory["gate"]
         self._vetoed_until = memory["vetoed_until"]
 
     def _analyze(self, tick: Tick) -> Mapping[str, Any]:
         blocks: list[str] = []
-        fresh = 0
+        fresh, product = 0, 1.0
         for factor in self.factors:
             problem = self._ask(tick, factor)
+            product *= self._values[factor.name]
             if problem:
                 blocks.append(f"{factor.agent_id} {problem}: the gate may not rise")
-            else:
+            elif self._members[factor.name]:
                 fresh += 1
-        product = 1.0
-        for factor in self.factors:
-            product *= self._values[factor.name]
         gate = min(product, self._gate) if blocks else product
         left = self._vetoed_until - tick.ts
         if left > 0:
             gate = 0.0
-            blocks.append(f"veto of fear, {format_duration(left // SECOND * SECOND)} left")
-        gateway = str(tick.execution.get("gateway", "ACTIVE")).upper()
-        if gateway != "ACTIVE":
+            blocks.append(f"veto of fear, {_duration(left)} left")
+        gateway = str(tick.execution.get("gateway", "unknown")).upper()
+        if gateway in ("REDUCING", "HALTED"):
             gate = 0.0
             blocks.append(f"the order gateway is {gateway}")
         self._gate = gate
@@ -134,13 +134,16 @@ class ArchCtrl(TickAgent):
             "veto": 1.0 if left > 0 else 0.0,
             "cool_down": max(left, 0) / SECOND,
             "reasons": self._reasons(blocks),
-            "confidence": fresh / len(self.factors) if self.factors else 0.0,
+            "confidence": (fresh + (gateway == "ACTIVE")) / (len(self.factors) + 1),
         }
 
     def _ask(self, tick: Tick, factor: Factor) -> str:
         """Take the factor's value; what is wrong with it, or an empty text."""
         view = tick.state(factor.agent_id)
         if view is None:
+            return "has left the swarm" if self._members[factor.name] else ""
+        self._members[factor.name] = True
+        if view.version == 0:
             return "has not reported"
         value = number(view.state, factor.field)
         if math.isnan(value):
@@ -149,10 +152,19 @@ class ArchCtrl(TickAgent):
         if factor.name == "fear" and number(view.state, "fear") > self.veto_fear:
             self._vetoed_until = tick.ts + self.cool_down_ns
         if view.stale or view.age > self.stale_after_ns:
-            return "is down" if view.stale else f"is {format_duration(view.age)} old"
+            return "is down" if view.stale else f"is {_duration(view.age)} old"
         self._values[factor.name] = fresh
         return ""
 
     def _reasons(self, blocks: list[str]) -> str:
-        parts = [f"{factor.name} ×{self._values[factor.name]:.2f}" for factor in self.factors]
-        return "; ".join([", ".join(parts), *blocks] if parts else blocks)
+        parts = [
+            f"{factor.name} ×{self._values[factor.name]:.2f}"
+            if self._members[factor.name]
+            else f"no {factor.agent_id}"
+            for factor in self.factors
+        ]
+        return "; ".join([", ".join(parts), *blocks])
+
+
+def _duration(ns: int) -> str:
+    return format_duration(ns // SECOND * SECOND)

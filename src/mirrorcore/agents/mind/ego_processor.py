@@ -17,7 +17,7 @@ from mirrorcore.agents.reading import (
     last_element,
     number,
 )
-from mirrorcore.clock import HOUR
+from mirrorcore.clock import DAY, HOUR
 
 _NOISE = 1.0
 """Standard errors of a gap between claim and result that are no evidence of anything."""
@@ -90,7 +90,7 @@ class EgoProcessor(TickAgent):
         self._limit = self.drawdown_limit or self.context.drawdown_limit
         self._pulse = Pulse(self.period_ns)
         self._totals = Totals()
-        self._fresh = Freshness(self.half_life_ns, scores=1.0)
+        self._fresh = Freshness(7 * DAY, scores=1.0)
         self._record = Record()
         self._ego = 0.0
         self._stress = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,15 +45,18 @@ class Opinions:
 
     def hear(self, tick: Tick, context: Context, elapsed_ns: int) -> bool:
         """Fold in the votes as they stand; whether there was any."""
-        votes = np.zeros((len(context.voters), self._symbols))
+        votes = np.full((len(context.voters), self._symbols), 0.5)
         heard = False
         for row, voter in enumerate(context.voters):
             view = tick.state(voter)
             if view is not None and not view.stale:
-                lean = _lean(view.state, context.symbols)
-                if lean is not None:
-                    votes[row] = lean
+                forecast = _forecast(view.state, context.symbols)
+                if forecast is not None:
+                    votes[row] = forecast
                     heard = True
+        votes -= 0.5
+        votes[np.isnan(votes)] = 0.0
+        np.clip(votes, -0.5, 0.5, out=votes)
         moment = np.einsum("is,js->ij", votes, votes)
         self._now = halved(elapsed_ns, _NOW) * self._now + moment
         kept = halved(elapsed_ns, _USUAL)
@@ -83,29 +87,29 @@ class Opinions:
 def effective_number(moment: Floats) -> tuple[float, int]:
     """N_eff of the correlation matrix behind a moment matrix, and how many rows are not empty."""
     power = np.diagonal(moment)
-    active = np.flatnonzero(power > 1e-300)
-    if not active.size:
+    active = power > 1e-300
+    members = int(np.count_nonzero(active))
+    if not members:
         return 0.0, 0
-    deviation = np.sqrt(power[active])
-    correlation = moment[np.ix_(active, active)] / deviation / deviation[:, np.newaxis]
-    return float(active.size**2 / np.sum(correlation * correlation)), int(active.size)
+    if members < len(power):
+        moment, power = moment[np.ix_(active, active)], power[active]
+    squares = moment * moment / power / power[:, np.newaxis]
+    return float(members**2 / np.add.reduce(squares, axis=None)), members
 
 
-def _lean(state: Mapping[str, Any], symbols: tuple[str, ...]) -> Floats | None:
-    """(S,) how far a vote leans from one half, 0 without an opinion; None where it is no vote."""
-    vote, center, scale = state.get("forecast"), 0.5, 1.0
+def _forecast(state: Mapping[str, Any], symbols: tuple[str, ...]) -> Any:
+    """(S,) probabilities or one for all, NaN without an opinion; None where it is no vote."""
+    vote = state.get("forecast")
+    if isinstance(vote, np.ndarray):
+        return vote if vote.shape == (len(symbols),) and vote.dtype.kind in "fiu" else None
     if vote is None:
-        vote, center, scale = state.get("signal"), 0.0, 0.5
-    if isinstance(vote, Mapping):
-        vote = np.array([_plain(vote.get(symbol)) for symbol in symbols])
-    elif not isinstance(vote, np.ndarray):
-        vote = np.full(len(symbols), _plain(vote))
-    if vote.shape != (len(symbols),) or vote.dtype.kind not in "fiu":
-        return None
-    lean = (vote - center) * scale
-    known = np.isfinite(lean)
-    return np.where(known, np.clip(lean, -0.5, 0.5), 0.0) if known.any() else None
+        signal = state.get("signal")
+        if isinstance(signal, Mapping):
+            return [0.5 + 0.5 * _plain(signal.get(symbol)) for symbol in symbols]
+        vote = 0.5 + 0.5 * _plain(signal)
+    vote = _plain(vote)
+    return None if math.isnan(vote) else vote
 
 
 def _plain(value: Any) -> float:
-    return float(value) if isinstance(value, float | int) else float("nan")
+    return float(value) if isinstance(value, float | int) and abs(value) < 1e300 else math.nan

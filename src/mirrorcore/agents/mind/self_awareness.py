@@ -71,7 +71,7 @@ class SelfAwarenessAgent(TickAgent):
         agent_id: str = "SelfAwarenessAgent",
         *,
         half_life: Duration = "90d",
-        period: Duration = "1h",
+        period: Duration = "4h",
         threshold: float = 4.6,
         reference_ic: float | None = None,
         least_ic: float = 0.003,
@@ -88,7 +88,7 @@ class SelfAwarenessAgent(TickAgent):
     def prepare(self) -> None:
         voters = len(self.context.voters)
         self._pulse = Pulse(self.period_ns)
-        self._fresh = Freshness(self.half_life_ns, scores=1.0, votes=1.0)
+        self._fresh = Freshness(7 * DAY, scores=1.0, votes=1.0)
         self._opinions = Opinions(voters, len(self.context.symbols))
         self._last: Floats = np.full((len(_SUMS), voters), np.nan)
         self._sums: Floats = np.zeros((len(_SUMS), voters))
@@ -96,6 +96,7 @@ class SelfAwarenessAgent(TickAgent):
         self._cusum: Floats = np.zeros(voters)
         self._trust: Floats = np.zeros(voters)
         self._error: Floats = np.full(voters, _PRIOR_SPREAD)
+        self._phi: Floats = np.ones(voters)
         self._appraised = 0
 
     def remember(self) -> dict[str, Any]:
@@ -104,7 +105,7 @@ class SelfAwarenessAgent(TickAgent):
             "fresh": self._fresh.checkpoint(),
             "opinions": self._opinions.checkpoint(),
             "arrays": [self._last, self._sums, self._spread],
-            "voters": [self._cusum, self._trust, self._error],
+            "voters": [self._cusum, self._trust, self._error, self._phi],
             "appraised": self._appraised,
         }
 
@@ -113,7 +114,7 @@ class SelfAwarenessAgent(TickAgent):
         self._fresh.restore(memory["fresh"])
         self._opinions.restore(memory["opinions"])
         self._last, self._sums, self._spread = memory["arrays"]
-        self._cusum, self._trust, self._error = memory["voters"]
+        self._cusum, self._trust, self._error, self._phi = memory["voters"]
         self._appraised = memory["appraised"]
 
     def _analyze(self, tick: Tick) -> Mapping[str, Any]:
@@ -134,20 +135,18 @@ class SelfAwarenessAgent(TickAgent):
         }
 
     def _appraise(self, tick: Tick, elapsed: int) -> None:
-        voters = len(self.context.voters)
         kept = halved(elapsed, self.half_life_ns)
-        added = self._added(tick, voters)
-        if added is not None:
-            self._fresh.saw("scores", tick.ts)
-            self._watch(added, elapsed)
-            self._sums = kept * self._sums + added
-        else:
+        added = self._added(tick, len(self.context.voters))
+        self._spread = kept * self._spread
+        if added is None:
             self._sums = kept * self._sums
-        self._spread *= kept
-        if added is not None:
-            surprise = self._products(added) - added[0] * self._raw_ic()
-            self._spread[0] += surprise * surprise
-            self._spread[1] += added[0]
+        else:
+            self._fresh.saw("scores", tick.ts)
+            products = self._products(added)
+            self._watch(added[0], products, elapsed)
+            self._sums = kept * self._sums + added
+            surprise = products - added[0] * self._raw_ic()
+            self._spread = self._spread + np.array((surprise * surprise, added[0]))
         self._judge()
 
     def _added(self, tick: Tick, voters: int) -> Floats | None:
@@ -201,21 +200,21 @@ class SelfAwarenessAgent(TickAgent):
 
     def _judge(self) -> None:
         """Trust: posterior mean and deviation of each information coefficient."""
-        n = np.maximum(self._sums[0], 0.0)
-        precision = n / self._dispersion()
+        self._phi = self._dispersion()
+        precision = np.maximum(self._sums[0], 0.0) / self._phi
         raw = self._raw_ic()
         center, spread = _family(raw, precision)
-        total = precision + 1.0 / (spread * spread)
-        self._trust = np.clip((precision * raw + center / (spread * spread)) / total, -1.0, 1.0)
+        believed = 1.0 / (spread * spread)
+        total = precision + believed
+        self._trust = np.clip((precision * raw + center * believed) / total, -1.0, 1.0)
         self._error = 1.0 / np.sqrt(total)
 
-    def _watch(self, added: Floats, elapsed: int) -> None:
+    def _watch(self, n: Floats, products: Floats, elapsed: int) -> None:
         """Move the cumulative sums by one period."""
         reference = self._trust
         if self.reference_ic is not None:
             reference = np.full_like(self._trust, self.reference_ic)
-        n = added[0]
-        evidence = -reference * (self._products(added) - 0.5 * n * reference) / self._dispersion()
+        evidence = -reference * (products - 0.5 * n * reference) / self._phi
         watched = np.abs(reference) >= self.least_ic
         faded = self._cusum * halved(elapsed, _FORGET_DRIFT)
         moved = np.where(watched, self._cusum + evidence, faded)
