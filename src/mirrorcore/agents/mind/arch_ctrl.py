@@ -31,8 +31,8 @@ class ArchCtrl(TickAgent):
     * Fail-closed: while an input has not reported, is older than ``stale_after``, or its agent is
       down or has left, the gate may not rise; the input's last factor stays in force. An agent that
       is not in the swarm at all has no factor, and ``reasons`` says so.
-    * While the order gateway is REDUCING or HALTED the gate is 0, whatever anybody publishes. There is no
-      input that could open it then.
+    * While the order gateway is REDUCING or HALTED the gate is 0, whatever anybody publishes.
+      There is no input that could open it then.
     * It can only shrink risk, and ``reasons`` names each factor and each block.
 
     Parameters

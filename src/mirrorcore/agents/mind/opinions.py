@@ -43,13 +43,13 @@ class Opinions:
         self.coherence = 0.0
         self.factor = 1.0
 
-    def hear(self, tick: Tick, context: Context, elapsed_ns: int) -> bool:
-        """Fold in the votes as they stand; whether there was any."""
+    def hear(self, tick: Tick, context: Context, elapsed_ns: int, oldest_ns: int) -> bool:
+        """Fold in the votes that are not older than ``oldest_ns``; whether there was any."""
         votes = np.full((len(context.voters), self._symbols), 0.5)
         heard = False
         for row, voter in enumerate(context.voters):
             view = tick.state(voter)
-            if view is not None and not view.stale:
+            if view is not None and not view.stale and view.age <= oldest_ns:
                 forecast = _forecast(view.state, context.symbols)
                 if forecast is not None:
                     votes[row] = forecast

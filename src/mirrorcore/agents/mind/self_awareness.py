@@ -122,7 +122,7 @@ class SelfAwarenessAgent(TickAgent):
             elapsed = tick.ts - self._appraised if self._appraised else 0
             self._appraised = tick.ts
             self._appraise(tick, elapsed)
-            if self._opinions.hear(tick, self.context, elapsed):
+            if self._opinions.hear(tick, self.context, elapsed, self.period_ns):
                 self._fresh.saw("votes", tick.ts)
         return {
             "trust": self._trust,
