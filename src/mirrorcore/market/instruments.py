@@ -61,7 +61,9 @@ def canonical_symbol(text: str) -> str:
             if base and quote:
                 return f"{base}/{quote.replace('_', ':')}"
     for quote in _QUOTES:
-        if name.endswith(quote) and len(name) > len(quote):
+        # DOTUSD is DOT/USD and BNBUSD is BNB/USD, though TUSD and BUSD are quotes as well.
+        shortest = 3 if quote in ("TUSD", "BUSD") else 1
+        if name.endswith(quote) and len(name) >= len(quote) + shortest:
             return f"{name[: -len(quote)]}/{quote}"
     raise ValueError(f"was {text!r}, not a symbol such as BTC/USDT")
 

@@ -1,0 +1,96 @@
+"""Side channels from files: one series of values with the instants they became public."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mirrorcore.data_sources.tables import Table
+from mirrorcore.errors import DataError
+from mirrorcore.market.block import Ints
+from mirrorcore.market.categories import split_series
+from mirrorcore.market.columns import ObservationColumns
+from mirrorcore.market.instruments import canonical_symbol
+from mirrorcore.market.intake import Case, IntakeReport
+from mirrorcore.market.records import ALL_SYMBOLS
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesFile:
+    """A side channel in a file of its own.
+
+    Parameters
+    ----------
+    path: parquet, feather or CSV.
+    name: ``category.name``, such as ``sentiment.fear_greed``.
+    time, value: names of the columns.
+    lag_ns: publication lag: a value dated t is available at t + lag.
+    symbol: one of the run, or ``*`` for the whole market.
+    where: keeps the rows with these values, to take one series of a long table.
+    bounds: lowest and highest plausible value; anything else is rejected.
+    """
+
+    path: Path
+    name: str
+    time: str = "date"
+    value: str = "value"
+    lag_ns: int = 0
+    symbol: str = ALL_SYMBOLS
+    where: Mapping[str, str] = field(default_factory=dict)
+    bounds: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SideChannel:
+    """Observations of one series as parsed; ``rows`` are their places in the file."""
+
+    name: str
+    symbol: str
+    label: str
+    columns: ObservationColumns
+    rows: Ints
+
+
+def read_series(
+    file: SeriesFile, symbols: Sequence[str], report: IntakeReport, *, unit: str | None = None
+) -> SideChannel:
+    """A side channel, parsed, not yet judged; unreadable rows are counted in ``report``.
+
+    Raises
+    ------
+    DataError
+        when the file, its columns or its symbol are not there, or the name has no category.
+    """
+    symbol = file.symbol
+    if symbol != ALL_SYMBOLS:
+        symbol = canonical_symbol(symbol)
+        if symbol not in symbols:
+            raise DataError(
+                f"{file.path}: series {file.name} is for {symbol}, which is not in this run",
+                hint=f"use * for the whole market or one of {', '.join(symbols)}",
+            )
+    split_series(file.name)
+    if not file.path.is_file():
+        raise DataError(f"series {file.name}: there is no file {file.path}", hint="check the path")
+    table = Table(file.path)
+    if file.where:
+        table.where(file.where)
+    names = table.columns(("time", "value"), {"time": file.time, "value": file.value})
+    times = table.times(names["time"], unit=unit)
+    values = table.numbers(names["value"], missing_is_fault=False)
+    rows = np.flatnonzero(table.faults == Case.NONE)
+    label = f"{file.path.name}:{file.name}"
+    for code in np.unique(table.faults[table.faults != Case.NONE]).tolist():
+        faulty = int(np.count_nonzero(table.faults == code))
+        report.saw(label, faulty)
+        report.count(label, Case(code), faulty)
+    if len(rows) > 2 and bool((np.diff(times[rows]) < 0).all()):
+        rows = rows[::-1]
+        report.count(label, Case.ROW_ORDER)
+    event, value = times[rows], values[rows]
+    available = event + file.lag_ns
+    columns = ObservationColumns(event, available, available, value, np.zeros(len(event), np.int64))
+    return SideChannel(file.name, symbol, label, columns, rows)

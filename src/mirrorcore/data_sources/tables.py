@@ -1,0 +1,190 @@
+"""Tables from parquet, feather (arrow) or CSV as numpy columns, with what could not be read.
+
+polars does the reading and is imported when a file is opened. Text is parsed here, not guessed:
+``.``, an empty cell or ``null`` is a missing value and never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mirrorcore.errors import DataError
+from mirrorcore.market.bar_rules import Cases
+from mirrorcore.market.block import Bools, Floats, Ints
+from mirrorcore.market.intake import Case
+from mirrorcore.market.parsing import MISSING_WORDS
+from mirrorcore.market.timeframe import epoch_to_ns, require_plausible
+
+if TYPE_CHECKING:
+    import polars as pl
+
+TIME_COLUMNS = ("ts", "date", "timestamp", "time", "open_time", "datetime")
+_ALIASES = {"time": TIME_COLUMNS, "volume": ("volume", "tick_volume", "vol")}
+_NO_TIME = -1
+
+
+class Table:
+    """One file, read whole; columns are converted when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._frame = _read(path)
+        self.faults: Cases = np.zeros(len(self._frame), np.int8)
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def columns(self, wanted: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
+        """The file's own name of each wanted column.
+
+        Raises
+        ------
+        DataError
+            naming every column that is missing and those that are there.
+        """
+        present = {name.lower(): name for name in self._frame.columns}
+        found: dict[str, str] = {}
+        missing: list[str] = []
+        for name in wanted:
+            names = (mapping[name],) if name in mapping else _ALIASES.get(name, (name,))
+            match = next((present[n.lower()] for n in names if n.lower() in present), None)
+            if match is None:
+                missing.append(" or ".join(names))
+            else:
+                found[name] = match
+        if missing:
+            raise DataError(
+                f"{self.path}: missing column {', '.join(missing)}; "
+                f"the file has {', '.join(self._frame.columns)}",
+                hint='name the columns in the config, as in columns = { time = "Date" }',
+            )
+        return found
+
+    def where(self, conditions: Mapping[str, str]) -> None:
+        """Keep the rows whose columns have these values: one series of a long table."""
+        import polars as pl
+
+        self.columns(tuple(conditions), {name: name for name in conditions})
+        for name, value in conditions.items():
+            self._frame = self._frame.filter(pl.col(name).cast(pl.String) == value)
+        self.faults = np.zeros(len(self._frame), np.int8)
+
+    def numbers(self, name: str, *, missing_is_fault: bool = True) -> Floats:
+        """A column as float64; NaN where it is missing or no number, noted in ``faults``."""
+        import polars as pl
+
+        column = self._frame[name]
+        if column.dtype == pl.String:
+            text = column.str.strip_chars()
+            values = text.cast(pl.Float64, strict=False)
+            absent = (
+                text.is_null() | text.str.to_lowercase().is_in(sorted(MISSING_WORDS))
+            ).to_numpy()
+            # "nan" parses as a number on purpose: it is a wrong number, not a missing one.
+            self._fault(values.is_null().to_numpy() & ~absent, Case.WRONG_TYPE)
+        elif column.dtype.is_numeric():
+            values = column.cast(pl.Float64)
+            absent = column.is_null().to_numpy()
+        else:
+            raise DataError(
+                f"{self.path}: column {name} holds {column.dtype}, not numbers",
+                hint="name another column in the config or convert the file",
+            )
+        if missing_is_fault:
+            self._fault(absent, Case.MISSING_VALUE)
+        return np.array(values.fill_null(float("nan")).to_numpy(), np.float64)
+
+    def times(self, name: str, *, unit: str | None) -> Ints:
+        """A column of instants in ns UTC; datetimes without zone are UTC.
+
+        Epoch numbers are taken in s, ms, us or ns by their magnitude, or in ``unit`` alone. A cell
+        that is no time becomes -1 and is noted in ``faults``.
+
+        Raises
+        ------
+        DataError
+            when the column is of another kind, in no one unit, or outside 1990..2099.
+        """
+        import polars as pl
+
+        column, where = self._frame[name], f"{self.path}: column {name}"
+        if column.dtype == pl.String:
+            whole = column.str.strip_chars().cast(pl.Int64, strict=False)
+            parsed = whole if whole.null_count() < len(whole) or not len(whole) else _dates(column)
+            absent = column.is_null() | column.str.strip_chars().str.to_lowercase().is_in(
+                sorted(MISSING_WORDS)
+            )
+            self._fault(absent.to_numpy(), Case.MISSING_VALUE)
+            self._fault(parsed.is_null().to_numpy(), Case.WRONG_TYPE)
+            column = parsed
+        elif column.dtype.is_float():
+            self._fault(~column.is_finite().fill_null(value=True).to_numpy(), Case.NOT_FINITE)
+            column = column.cast(pl.Int64, strict=False)
+        if column.dtype == pl.Date:
+            column = column.cast(pl.Datetime("ns"))
+        known = column.is_not_null().to_numpy()
+        self._fault(~known, Case.MISSING_VALUE)
+        result = np.full(len(column), _NO_TIME, np.int64)
+        if isinstance(column.dtype, pl.Datetime):
+            # Widened by hand: polars would wrap a wrong year round instead of refusing it.
+            scale = {"ms": 1_000_000, "us": 1_000, "ns": 1}[column.dtype.time_unit]
+            raw = column.to_physical().drop_nulls().to_numpy()
+            limit = np.iinfo(np.int64).max // scale
+            result[known] = np.clip(raw, -limit, limit) * scale
+            require_plausible(result[known], where=where)
+        elif column.dtype.is_integer():
+            raw = column.cast(pl.Int64).drop_nulls().to_numpy()
+            result[known] = epoch_to_ns(raw, where=where, unit=unit)
+        else:
+            raise DataError(
+                f"{where} holds {column.dtype}, not times",
+                hint='name the time column in the config, as in columns = { time = "Date" }',
+            )
+        return result
+
+    def cut_off(self) -> int | None:
+        """Byte at which a CSV file ends within a line whose row could not be read, else None."""
+        if not self.path.name.lower().endswith(".csv") or not len(self) or not self.faults[-1]:
+            return None
+        content = self.path.read_bytes()
+        if content.endswith(b"\n"):
+            return None
+        self.faults[-1] = Case.TRUNCATED
+        return content.rfind(b"\n") + 1
+
+    def _fault(self, where: Bools, case: Case) -> None:
+        self.faults[where & (self.faults == Case.NONE)] = case
+
+
+def _dates(column: pl.Series) -> pl.Series:
+    import polars as pl
+
+    try:
+        return column.str.to_datetime(time_unit="ns", time_zone="UTC", strict=False)
+    except pl.exceptions.PolarsError:
+        # No format fits the first cells: every cell is reported as no time.
+        return pl.Series(column.name, [None] * len(column), pl.Datetime("ns"))
+
+
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: the file is empty (0 bytes)", hint="fetch or convert it again")
+    name = path.name.lower()
+    try:
+        if name.endswith(".parquet"):
+            return pl.read_parquet(path)
+        if name.endswith((".feather", ".arrow", ".ipc")):
+            return pl.read_ipc(path)
+        return pl.read_csv(path, infer_schema=False)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise DataError(
+            f"{path}: the file cannot be read, it may be cut off or of another format ({reason})",
+            hint="fetch or convert it again",
+        ) from error
