@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from mirrorcore.syncbus.breaker import Breaker
-from mirrorcore.syncbus.health import LatencyHistogram, SuccessRate
+from mirrorcore.syncbus.health import BUCKETS, SuccessRate
 from mirrorcore.syncbus.mailbox import Mailbox
 from mirrorcore.syncbus.messages import Interest
 from mirrorcore.syncbus.policy import AgentPolicy
@@ -68,6 +68,7 @@ class Agent:
         "side_tasks",
         "skipped",
         "source",
+        "spare",
         "staged",
         "staging",
         "state",
@@ -90,6 +91,7 @@ class Agent:
         policy: AgentPolicy,
         factory: Callable[..., Any] | None,
         essential: bool,
+        turn: int,
     ) -> None:
         self.agent_id = agent_id
         self.kind = kind
@@ -101,7 +103,13 @@ class Agent:
         self.policy = policy
         self.factory = factory
         self.essential = essential
-        self.mailbox = Mailbox(self, ready, pushes=handlers.on_update is not None)
+        self.mailbox = Mailbox(
+            self,
+            ready,
+            pushes=handlers.on_update is not None,
+            turn=turn,
+            brisk_ns=policy.deadline_ns // 16,
+        )
         self.breaker = Breaker(policy.breaker, policy.cadence_ns)
         self.window = RestartWindow(policy.restart, policy.cadence_ns)
         self.state = LifeState.RUNNING
@@ -118,7 +126,8 @@ class Agent:
         self.sender = ""
         self.sent = 0
         self.rng: np.random.Generator | None = None
-        self.latency: LatencyHistogram | None = None
+        self.latency = [0] * BUCKETS
+        self.spare: HandlerTask | None = None
         self.success_rate = SuccessRate()
         self.failures = self.restarts = self.expired = self.zombies = 0
         self.skipped = self.refused = 0
@@ -161,7 +170,5 @@ class Agent:
         return self.rng
 
     def took(self, ns: int, calls: int = 1) -> None:
-        """``calls`` calls took ``ns`` of wall time."""
-        if self.latency is None:
-            self.latency = LatencyHistogram()
-        self.latency.add(ns, calls)
+        """``calls`` calls took ``ns`` of wall time together."""
+        self.latency[(ns // calls).bit_length()] += calls

@@ -56,7 +56,10 @@ class BreakerPolicy(msgspec.Struct, frozen=True):
 
 
 class Breaker:
-    """The state machine of one agent; time and call numbers are handed in."""
+    """The state machine of one agent; time and call numbers are handed in.
+
+    ``probing`` is ``state is HALF_OPEN``, at hand for the dispatcher.
+    """
 
     __slots__ = (
         "_cadence_ns",
@@ -67,6 +70,7 @@ class Breaker:
         "_probes_left",
         "_run",
         "level",
+        "probing",
         "retry_at",
         "state",
     )
@@ -76,16 +80,13 @@ class Breaker:
         self._cadence_ns = cadence_ns
         self.state = BreakerState.CLOSED
         self.level = 0
+        self.probing = False
         self.retry_at: int | None = None
         self._failed_at: deque[int] | None = None
         self._run = 0
         self._last_failure_call = -1
         self._last_failure_t = 0
         self._probes_left = 0
-
-    @property
-    def probing(self) -> bool:
-        return self.state is BreakerState.HALF_OPEN
 
     def failed(self, call: int, now: int) -> bool:
         """Record that call number ``call`` failed; True when the breaker has to open."""
@@ -148,3 +149,4 @@ class Breaker:
         if (self.state, to) not in _STEPS:
             raise IllegalStepError(f"a breaker that is {self.state} cannot become {to}")
         self.state = to
+        self.probing = to is BreakerState.HALF_OPEN

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from mirrorcore.clock import SECOND, Clock, LiveClock, VirtualClock
 from mirrorcore.syncbus.agent import Agent, Handler, Handlers
+from mirrorcore.syncbus.breaker import BreakerState
 from mirrorcore.syncbus.dispatcher import Dispatcher
 from mirrorcore.syncbus.faults import (
     BusError,
@@ -19,7 +20,7 @@ from mirrorcore.syncbus.faults import (
     UnknownAgentError,
 )
 from mirrorcore.syncbus.handle import AgentHandle, SourceHandle
-from mirrorcore.syncbus.health import health
+from mirrorcore.syncbus.health import health, latency_quantile
 from mirrorcore.syncbus.history import Series
 from mirrorcore.syncbus.mailbox import Envelope
 from mirrorcore.syncbus.messages import (
@@ -132,6 +133,7 @@ class SyncBus:
             AgentPolicy() if policy is None else policy,
             factory,
             essential,
+            self.policy.agent_turn,
         )
         agent.handle = handle = self._new_handle(agent)
         agent.token = handle.token
@@ -212,6 +214,16 @@ class SyncBus:
         ok, result = self._dispatcher.guarded(self._agent(agent_id), function, args)
         self._dispatcher.nudge()
         return ok, result
+
+    def ready_ahead(self, agent_id: str) -> bool:
+        """Whether the agent may be evaluated for a whole block at once: it runs and nothing is
+        on probation."""
+        agent = self._agent(agent_id)
+        return agent.callable and agent.breaker.state is BreakerState.CLOSED
+
+    def credit(self, agent_id: str, calls: int) -> None:
+        """Count successful calls made ahead of time, a block's rows, as if made one by one."""
+        self._agent(agent_id).mailbox.calls += calls
 
     @property
     def suspended(self) -> bool:
@@ -338,6 +350,13 @@ class SyncBus:
         """Tell ``callback`` of every life event; what it raises is recorded and goes no further."""
         self._observers.add(callback)
 
+    def on_publish(self, witness: Callable[[str, int, Mapping[str, Any]], None]) -> None:
+        """Tell ``witness(source, t, delta)`` of every delta as it takes effect.
+
+        One witness, the run's digest; rows of blocks are known to whoever loads them.
+        """
+        self._dispatcher.witness = witness
+
     # -- messages -----------------------------------------------------------------------------
 
     def send(self, target: str, message: Any, *, sender: str = "") -> None:
@@ -355,7 +374,7 @@ class SyncBus:
             if agent.handlers.on_signal is None or agent.down:
                 continue
             agent.mailbox.signal(signal)
-            self._dispatcher.critical.append(agent)
+            self._dispatcher.announce(agent)
             reached.append(agent.agent_id)
         self._dispatcher.nudge()
         return reached
@@ -381,7 +400,7 @@ class SyncBus:
         ]
         return health(
             agent.success_rate.after(agent.mailbox.calls),
-            0 if agent.latency is None else agent.latency.quantile(0.99),
+            latency_quantile(agent.latency, 0.99),
             agent.policy.deadline_ns,
             now - min(oldest, default=now),
             agent.breaker.state,

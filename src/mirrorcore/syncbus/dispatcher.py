@@ -52,6 +52,7 @@ class Dispatcher:
         "row",
         "supervisor",
         "watched",
+        "witness",
     )
 
     supervisor: Supervisor
@@ -70,6 +71,7 @@ class Dispatcher:
         self.completions: list[Agent] = []
         self.watched: dict[str, Agent] = {}
         self.on_quiet: list[asyncio.Future[None]] = []
+        self.witness: Callable[[str, int, Any], None] | None = None
         self.row = -1
         self.block_sources: dict[str, StateSource] = {}
         self.push_blocks: list[StateSource] = []
@@ -87,6 +89,12 @@ class Dispatcher:
             self.armed = True
             self._loop = loop
             loop.call_soon(self._loop_turn)
+
+    def announce(self, agent: Agent) -> None:
+        """A signal waits for ``agent``: whoever is being called now is interrupted for it."""
+        self.critical.append(agent)
+        if self.current is not None:
+            self.current.mailbox.urgent = True
 
     def nudge(self) -> None:
         """Like :meth:`arm`, for callers that do not know whether there is work."""
@@ -166,27 +174,22 @@ class Dispatcher:
         handler = agent.handlers.on_update
         probing = agent.breaker.probing
         pending = mailbox.pending if handler is not None else ()
-        critical = self.critical
-        wall = self._wall_deadlines
-        limit = self._policy.agent_turn
+        limit = mailbox.turn
         calls = 0
         self.current = agent
-        started = before = stamp_ns()
+        started = stamp_ns()
         try:
-            while calls < limit and not mailbox.gated:
-                if critical:
-                    self.serve_critical()
-                    self.current = agent
-                elif mailbox.inbox:
-                    calls += 1
-                    self._deliver(agent, mailbox.inbox.popleft())
+            while calls < limit:
+                if mailbox.urgent:
+                    calls += self._urgent(agent)
+                    if mailbox.gated:
+                        break
                 elif pending:
                     edge = pending.popleft()
                     edge.queued = False
                     source = edge.source
-                    version = source.version
-                    if edge.plain and version - edge.seen == 1:
-                        edge.seen = version
+                    if edge.plain and source.version - edge.seen == 1:
+                        edge.seen += 1
                         edge.delivered += 1
                         update = source.latest
                     else:
@@ -205,21 +208,36 @@ class Dispatcher:
                         self._returned(agent, result, None)
                     elif probing:
                         self.supervisor.succeeded(agent)
-                    if wall:
-                        now = stamp_ns()
-                        if now - before > agent.policy.deadline_ns:
-                            self._overran(agent)
-                        before = now
                 else:
                     break
         finally:
             self.current = None
             if calls:
-                agent.took(stamp_ns() - started, calls)
-            if agent.flooded:
-                self._flooded(agent)
-            mailbox.rest()
+                took = stamp_ns() - started
+                agent.latency[(took // calls).bit_length()] += calls
+                if took > mailbox.brisk_ns:
+                    self._slow_turn(mailbox, took, calls)
+            if pending or mailbox.urgent:
+                if agent.flooded:
+                    self._flooded(agent)
+                mailbox.rest()
+            else:
+                mailbox.held = not mailbox.pushes
         return calls
+
+    def _urgent(self, agent: Agent) -> int:
+        """What goes before the next state: signals of anybody, the own gate, the own messages."""
+        mailbox = agent.mailbox
+        if self.critical:
+            self.serve_critical()
+            self.current = agent
+        if mailbox.gated:
+            return 0
+        if mailbox.inbox:
+            self._deliver(agent, mailbox.inbox.popleft())
+            return 1
+        mailbox.urgent = False
+        return 0
 
     def call(self, agent: Agent, handler: Callable[..., Any], *args: Any) -> None:
         """One call of ``agent`` outside its lanes (a tick)."""
@@ -311,7 +329,6 @@ class Dispatcher:
             return
         agent.mailbox.calls += 1
         agent.sender = envelope.sender
-        before = stamp_ns()
         try:
             result = handler(envelope.message)
         except BaseException as error:
@@ -319,8 +336,6 @@ class Dispatcher:
             self._raised(agent, error)
         else:
             self._returned(agent, result, envelope)
-            if self._wall_deadlines and stamp_ns() - before > agent.policy.deadline_ns:
-                self._overran(agent)
 
     # -- how calls end ------------------------------------------------------------------------
 
@@ -346,17 +361,19 @@ class Dispatcher:
         if loop is None:
             self._run_without_loop(agent, coro, envelope)
             return
-        task = HandlerTask(agent.agent_id, loop, self._finished, self._around)
-        task.tag = (agent, envelope, side)
-        task.deadline = self._clock.now() + agent.policy.deadline_ns
-        finished = task.start(coro)
-        if finished:
-            error = task.error
-            value = None if error is not None else task.result()
-            if isinstance(error, KeyboardInterrupt | SystemExit):
-                raise error
+        task = agent.spare
+        agent.spare = None
+        if task is None or task.get_loop() is not loop:
+            task = HandlerTask(agent.agent_id, loop, self._finished, self._around)
+        task.tag = None
+        if task.start(coro):
+            error, value = task.error, task.value
+            if task.reusable():
+                agent.spare = task
             self._done(agent, envelope, error, value)
             return
+        task.tag = (agent, envelope, side)
+        task.deadline = self._clock.now() + agent.policy.deadline_ns
         task.started = stamp_ns()
         if side:
             agent.side_tasks.append(task)
@@ -425,7 +442,7 @@ class Dispatcher:
         error = task.error
         if error is None and (task.flooded or agent.flooded):
             error = FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
-        self._done(agent, envelope, error, None if error is not None else task.result())
+        self._done(agent, envelope, error, task.value)
         self.supervisor.refresh_gate(agent)
 
     def tell_quiet(self) -> None:
@@ -457,6 +474,15 @@ class Dispatcher:
                 RequestFailed(f"agent {agent.agent_id!r} raised {describe(error)}")
             )
 
+    def _slow_turn(self, mailbox: Mailbox, took: int, calls: int) -> None:
+        """A turn took more than 1/16 of the deadline: from now on one call a turn, to be exact."""
+        if not self._wall_deadlines:
+            return
+        deadline = mailbox.agent.policy.deadline_ns
+        mailbox.turn = 1
+        if took > deadline and (calls == 1 or took > 2 * deadline):
+            self._overran(mailbox.agent)
+
     def _overran(self, agent: Agent) -> None:
         """A sync handler held the loop beyond its deadline; judged at the tick boundary."""
         if not agent.down:
@@ -467,7 +493,7 @@ class Dispatcher:
     def flood(self, agent: Agent, what: str, limit: int) -> None:
         """``agent`` goes beyond what one call may do: nothing more of it until it is judged."""
         agent.flooded = True
-        agent.mailbox.gated = True
+        agent.mailbox.gated = agent.mailbox.urgent = True
         agent.refused += 1
         raise FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
 

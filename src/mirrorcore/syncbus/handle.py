@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 class AgentHandle:
     """One incarnation of one agent. What an earlier incarnation does with its own is refused."""
 
-    __slots__ = ("_agent", "_clock", "_dispatcher", "_post", "incarnation", "token")
+    __slots__ = ("_agent", "_clock", "_dispatcher", "_now", "_post", "incarnation", "token")
 
     def __init__(
         self, agent: Agent, clock: Clock, dispatcher: Dispatcher, post: PostOffice
     ) -> None:
         self._agent = agent
         self._clock = clock
+        self._now = clock.now
         self._dispatcher = dispatcher
         self._post = post
         self.incarnation = agent.incarnation
@@ -65,10 +66,11 @@ class AgentHandle:
         mailbox = agent.mailbox
         if mailbox.burst_call != mailbox.calls:
             mailbox.burst_call = mailbox.calls
-            mailbox.burst = 0
-        mailbox.burst += 1
-        if mailbox.burst > agent.policy.max_publishes_per_call and self._inside(agent):
-            self._dispatcher.flood(agent, "published", agent.policy.max_publishes_per_call)
+            mailbox.burst = 1
+        else:
+            mailbox.burst += 1
+            if mailbox.burst > agent.policy.max_publishes_per_call and self._inside(agent):
+                self._dispatcher.flood(agent, "published", agent.policy.max_publishes_per_call)
         source = agent.source
         try:
             frozen = freeze_delta(source.name, delta, source.schema)
@@ -78,7 +80,7 @@ class AgentHandle:
         if agent.staging:
             agent.staged.append(lambda: source.publish(frozen, self._clock.now()))
             return source.current_version() + len(agent.staged)
-        return source.publish(frozen, self._clock.now())
+        return source.publish(frozen, self._now())
 
     def load_block(
         self,
@@ -136,6 +138,15 @@ class AgentHandle:
                 hint=f"add {source_id!r} or its kind to the agent's interests",
             )
         return None
+
+    def relevant_states(self) -> dict[str, Mapping[str, Any]]:
+        """The states of all declared sources that have published, read-only."""
+        edges = self._agent.mailbox.edges.values()
+        return {
+            edge.source.name: edge.restrict(edge.source.view())
+            for edge in sorted(edges, key=_order)
+            if edge.source.current_version()
+        }
 
     def send(self, target: str, message: Any, *, ttl_ns: int | None = None) -> None:
         """Put ``message`` on the lossless lane of ``target``.

@@ -6,6 +6,7 @@ Wall-clock latencies enter here alone: never a decision, an agent's state or a f
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mirrorcore.syncbus.breaker import BreakerState
 from mirrorcore.syncbus.messages import Health
@@ -35,28 +36,22 @@ class SuccessRate:
         return 1.0 - (1.0 - self._rate) * _DECAY ** max(0, calls - self._at)
 
 
-class LatencyHistogram:
-    """Calls by the binary logarithm of their wall time in ns: 40 integers, whatever the load."""
+BUCKETS = 48
+"""Latencies are counted by their bit length in ns, up to a day and a half."""
 
-    __slots__ = ("counts",)
 
-    def __init__(self) -> None:
-        self.counts = [0] * 41
+def latency_quantile(counts: Sequence[int], q: float) -> int:
+    """Upper bound of the bucket in which the ``q`` quantile lies, ns; 0 without calls.
 
-    def add(self, ns: int, calls: int = 1) -> None:
-        """``calls`` calls took ``ns`` together."""
-        self.counts[min(40, (ns // calls).bit_length())] += calls
-
-    def quantile(self, q: float) -> int:
-        """Upper bound of the bucket in which the ``q`` quantile lies, ns; 0 without calls."""
-        total = sum(self.counts)
-        rank = math.ceil(q * total)
-        seen = 0
-        for bits, count in enumerate(self.counts):
-            seen += count
-            if seen >= rank > 0:
-                return 1 << bits
-        return 0
+    ``counts[b]`` is the number of calls that took 2^(b-1) .. 2^b ns.
+    """
+    rank = math.ceil(q * sum(counts))
+    seen = 0
+    for bits, count in enumerate(counts):
+        seen += count
+        if seen >= rank > 0:
+            return 1 << bits
+    return 0
 
 
 def health(

@@ -6,12 +6,15 @@ buffer: views handed out before keep the old one alive and never change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+
+from mirrorcore.syncbus.messages import Update
 
 _FIRST_ROWS = 64
 _MOST_ROWS = 4096
@@ -78,6 +81,11 @@ class Column:
         return Series(t, values)
 
     @property
+    def holds_numbers(self) -> bool:
+        """Whether a row is one number."""
+        return self._values.ndim == 1 and not self.holds_objects
+
+    @property
     def holds_objects(self) -> bool:
         return bool(self._values.dtype == object)
 
@@ -128,9 +136,33 @@ class History:
             self._cap_bytes = cap_bytes
             self._rebuild()
 
-    def append(self, t: int, fields: Mapping[str, Any]) -> None:
-        for name, value in fields.items():
-            self._column(name, value).append(t, value)
+    def record(self, updates: Sequence[Update]) -> None:
+        """Published deltas, oldest first; where all have the same fields, column by column."""
+        if not updates:
+            return
+        deltas = [update.fields for update in updates]
+        names = tuple(deltas[0])
+        alike = len(names) > 1 and sum(map(len, deltas)) == len(names) * len(deltas)
+        try:
+            rows = list(map(itemgetter(*names), deltas)) if alike else []
+        except KeyError:
+            rows = []
+        if rows:
+            instants = np.fromiter((update.t for update in updates), np.int64, len(updates))
+            for name, values in zip(names, zip(*rows, strict=True), strict=True):
+                self._append(name, instants, values)
+            return
+        for update in updates:
+            for name, value in update.fields.items():
+                self._column(name, value).append(update.t, value)
+
+    def _append(self, name: str, instants: npt.NDArray[np.int64], values: Sequence[Any]) -> None:
+        column = self._column(name, values[0])
+        if column.holds_numbers and set(map(type, values)) == {float}:
+            column.extend(instants, np.fromiter(values, np.float64, len(values)))
+            return
+        for instant, value in zip(instants, values, strict=True):
+            self._column(name, value).append(int(instant), value)
 
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""

@@ -41,11 +41,14 @@ class Mailbox:
 
     ``gated`` says that it may not be called now: paused, isolated, failed, or still waiting.
     ``held`` says that a dirty edge need not announce it: it is gated, already announced, or reads
-    on its own (``pushes`` False).
+    on its own (``pushes`` False). ``urgent`` asks the dispatcher to look up from
+    the state lane. It gets ``turn`` calls in a row while those take no longer than ``brisk_ns`` of
+    wall time together.
     """
 
     __slots__ = (
         "agent",
+        "brisk_ns",
         "burst",
         "burst_call",
         "calls",
@@ -59,14 +62,20 @@ class Mailbox:
         "sends",
         "sends_call",
         "signals",
+        "turn",
+        "urgent",
     )
 
-    def __init__(self, agent: Agent, ready: deque[Mailbox], *, pushes: bool) -> None:
+    def __init__(
+        self, agent: Agent, ready: deque[Mailbox], *, pushes: bool, turn: int, brisk_ns: int
+    ) -> None:
         self.agent = agent
+        self.turn = turn
+        self.brisk_ns = brisk_ns
         self.ready = ready
         self.pushes = pushes
         self.held = not pushes
-        self.gated = False
+        self.gated = self.urgent = False
         self.calls = 0
         self.burst = self.burst_call = self.sends = self.sends_call = 0
         self.pending: deque[Edge] = deque()
@@ -89,6 +98,7 @@ class Mailbox:
         if self.inbox is None:
             self.inbox = deque()
         self.inbox.append(envelope)
+        self.urgent = True
         if self.gated:
             return
         if not self.pushes:
@@ -107,7 +117,7 @@ class Mailbox:
         return bool(self.inbox or (self.pushes and self.pending))
 
     def close_gate(self) -> None:
-        self.gated = self.held = True
+        self.gated = self.held = self.urgent = True
 
     def open_gate(self) -> None:
         """It may be called again; announce it if something waits."""

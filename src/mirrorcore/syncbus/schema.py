@@ -58,11 +58,12 @@ def freeze_delta(owner: str, delta: Mapping[str, Any], schema: Schema | None) ->
         return _by_schema(owner, delta, schema)
     if type(delta) is dict:
         for name, value in delta.items():
-            kind = type(value)
-            if type(name) is not str or (
-                # x - x is 0 for every finite x and NaN otherwise
-                value - value != 0.0 if kind is float else kind not in _SIMPLE
-            ):
+            if type(value) is float:
+                if value - value != 0.0:  # 0 for every finite number, NaN otherwise
+                    break
+            elif type(value) not in _SIMPLE:
+                break
+            if type(name) is not str:
                 break
         else:
             return delta.copy()

@@ -107,8 +107,21 @@ class StateSource:
         """Apply a checked, private ``delta`` at instant ``t``; returns the new version."""
         if self.block is not None:
             self.settle()
-        version = self._store(delta, t)
-        ready = self._dispatcher.ready
+        self.version = version = self.version + 1
+        self.state = {**self.state, **delta}
+        self.t = t
+        self.stale = False
+        self.latest = update = Update(self.name, MappingProxyType(delta), version, 1, False, t)
+        try:
+            self._ring[(version - 1) & _SLOT] = update
+        except IndexError:
+            self._ring.append(update)
+        if not version & _SLOT:
+            self._record()
+        dispatcher = self._dispatcher
+        if dispatcher.witness is not None:
+            dispatcher.witness(self.name, t, delta)
+        ready = dispatcher.ready
         for edge in self.edges:
             if not edge.queued:
                 edge.queued = True
@@ -119,23 +132,8 @@ class StateSource:
                     ready.append(mailbox)
         if self.masked:
             self._mark_masked(delta, version)
-        if ready and not self._dispatcher.armed:
-            self._dispatcher.arm()
-        return version
-
-    def _store(self, delta: dict[str, Any], t: int) -> int:
-        self.version = version = self.version + 1
-        self.state = {**self.state, **delta}
-        self.t = t
-        self.stale = False
-        self.latest = update = Update(self.name, MappingProxyType(delta), version, 1, False, t)
-        ring, slot = self._ring, (version - 1) & _SLOT
-        if slot < len(ring):
-            ring[slot] = update
-        else:
-            ring.append(update)
-        if not version & _SLOT:
-            self._record()
+        if ready and not dispatcher.armed:
+            dispatcher.arm()
         return version
 
     def _mark_masked(self, delta: Mapping[str, Any], version: int) -> None:
@@ -309,8 +307,9 @@ class StateSource:
                 block.ts[rows], {name: array[rows] for name, array in block.arrays.items()}
             )
             block.recorded = block.settled
-        for update in self.deltas_after(self._recorded):
-            self._history.append(update.t, update.fields)
+        whole_ring = self.version - self._recorded == RING and None not in self._ring
+        updates = self._ring if whole_ring else self.deltas_after(self._recorded)
+        self._history.record([update for update in updates if update is not None])
         self._recorded = self.version
 
     # -- edges --------------------------------------------------------------------------------

@@ -12,8 +12,23 @@ import asyncio
 from asyncio.tasks import _enter_task, _leave_task, _register_task
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
+from sys import getrefcount
 from typing import Any, cast
 
+
+class _Probe:
+    """Counts references to itself the way :meth:`HandlerTask.reusable` does."""
+
+    def count(self) -> int:
+        return getrefcount(self)
+
+
+def _references_unheld() -> int:
+    probe = _Probe()
+    return probe.count()
+
+
+_UNHELD = _references_unheld()
 Coro = Coroutine[Any, Any, Any]
 
 
@@ -44,16 +59,18 @@ class HandlerTask(asyncio.Future[Any]):
         self.error: BaseException | None = None
         self.deadline = 0
         self.started = 0
+        self.value: Any = None
         self.starting = True
-        self.zombie = self.flooded = False
+        self.ended = self.zombie = self.flooded = False
         self.tag: Any = None
 
     def start(self, coro: Coro) -> bool:
         """Run ``coro`` up to its first wait; True when it is already finished."""
         self._coro = coro
+        self.starting = True
         self._step(None)
         self.starting = False
-        if self.done():
+        if self.ended:
             return True
         _register_task(_as_task(self))
         return False
@@ -121,24 +138,44 @@ class HandlerTask(asyncio.Future[Any]):
             else:
                 awaited = self._context.run(coro.throw, error)
         except StopIteration as stop:
-            self.set_result(stop.value)
+            self._end(None, stop.value)
         except (KeyboardInterrupt, SystemExit) as stop:
-            self._fail(stop)
+            self._end(stop, None)
             raise
         except BaseException as failure:  # the outcome of the handler
-            self._fail(failure)
+            self._end(failure, None)
         else:
             self._wait_for(awaited)
         finally:
             _leave_task(loop, _as_task(self))
             if outer is not None:
                 _enter_task(loop, outer)
-        if self.done() and not self.starting:
+        if self.ended and not self.starting:
+            self._settle()
             self._on_done(self)
 
-    def _fail(self, failure: BaseException) -> None:
-        self.error = failure
-        super().cancel()
+    def reusable(self) -> bool:
+        """After a first step that was also the last: whether nobody else holds on to this task.
+
+        If somebody does (it was asked for by ``current_task``), it becomes a task that is done.
+        """
+        if getrefcount(self) <= _UNHELD and not self._cancels and not self._must_cancel:
+            self.error = self.value = self._coro = None
+            self.ended = False
+            return True
+        self._settle()
+        return False
+
+    def _end(self, error: BaseException | None, value: Any) -> None:
+        self.ended = True
+        self.error = error
+        self.value = value
+
+    def _settle(self) -> None:
+        if self.error is None:
+            self.set_result(self.value)
+        else:
+            super().cancel()
 
     def _wait_for(self, awaited: Any) -> None:
         loop = self.get_loop()
