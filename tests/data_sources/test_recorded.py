@@ -170,13 +170,26 @@ def test_yearly_files_follow_each_other_and_may_not_overlap(tmp_path: Path) -> N
 def test_a_described_instrument_is_kept_and_others_get_small_steps(tmp_path: Path) -> None:
     from decimal import Decimal
 
-    write(tmp_path / "k_BTCUSDT_1m.parquet", candles())
+    import msgspec
+
     write(tmp_path / "k_ETHUSDT_1m.parquet", candles(seed=2))
     mine = Instrument(
-        symbol="BTC/USDT", base="BTC", quote="USDT", settlement="USDT", tick=Decimal("0.1")
+        symbol="BTC/USDT",
+        base="BTC",
+        quote="USDT",
+        settlement="USDT",
+        tick=Decimal("0.1"),
+        described=True,
     )
+    frame = candles(1000).gather([*range(400), *range(500, 1000)])
+    write(tmp_path / "k_BTCUSDT_1m.parquet", frame)
     source = RecordedSource(tmp_path, instruments=[mine])
-    assert source.instruments == (mine, undescribed("ETH/USDT", venue="k"))
+    assert source.instruments == (
+        msgspec.structs.replace(mine, venue="k", sparse=True),
+        undescribed("ETH/USDT", venue="k"),
+    )
+    dense = RecordedSource(tmp_path, instruments=[mine], sparse=False)
+    assert [one.sparse for one in dense.instruments] == [False, False]
 
 
 def test_missing_bars_of_a_dense_file_are_gaps(tmp_path: Path) -> None:
@@ -377,3 +390,12 @@ def test_a_side_channel_in_another_unit_is_rejected_by_its_bounds(tmp_path: Path
     assert source.verdicts.counts["fng.parquet:sentiment.fear_greed", Case.OUT_OF_RANGE] == 2
     with pytest.raises(DataError, match="2 of 3 records were rejected"):
         source.verdicts.check(least=0)
+
+
+def test_polars_is_not_imported_before_a_file_is_opened() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, mirrorcore.data_sources; print('polars' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

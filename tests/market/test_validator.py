@@ -176,6 +176,27 @@ def test_a_wrong_first_bar_does_not_cost_the_rest() -> None:
     assert np.flatnonzero(verdict.cases).tolist() == [1]
 
 
+def test_the_young_level_forgets_refusals_before_a_good_bar_however_cut() -> None:
+    bars = calm_market(12)
+    for row in (2, 4, 5, 6, 7):
+        bars = scaled(bars, slice(row, row + 1), 100.0)
+    whole = judged_in_pieces(bars, [])
+    assert np.flatnonzero(whole[0]).tolist()[:4] == [2, 4, 5, 6]
+    for cut in range(1, 12):
+        assert judged_in_pieces(bars, [cut])[:2] == whole[:2]
+
+
+def test_a_move_over_a_long_hole_is_measured_against_the_time_it_had() -> None:
+    bars = calm_market(400)
+    jumped = scaled(bars, slice(300, None), 1.04)
+    at_once = processor(sparse=True).judge({SYMBOL: jumped})[SYMBOL]
+    assert at_once.flags[300] & Flag.OUTLIER
+    times = jumped.open_ts + np.where(np.arange(400) >= 300, 100 * MINUTE, 0)
+    later = replace(jumped, open_ts=times, ts_recv=times + MINUTE, ts_avail=times + MINUTE)
+    after_hole = processor(sparse=True).judge({SYMBOL: later})[SYMBOL]
+    assert not after_hole.flags[300] & Flag.OUTLIER
+
+
 def test_a_lasting_shift_ends_the_run_and_speaks_of_redenomination() -> None:
     one = processor(source="old.csv")
     one.judge({SYMBOL: scaled(calm_market(2000), slice(1000, None), 0.001)})

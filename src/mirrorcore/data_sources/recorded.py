@@ -51,7 +51,8 @@ class RecordedSource:
     columns: the file's names of ``time``, ``open``, ``high``, ``low``, ``close``, ``volume``.
     timestamp_unit: ``s``, ``ms``, ``us`` or ``ns`` of epoch times; found by magnitude otherwise.
     instruments: descriptions; a symbol without one gets steps of 1e-8 (``described`` False).
-    sparse: whether missing bars are no error; by default found out for each file.
+    sparse: whether missing bars are no error; by default where the instrument says so or the file
+        lacks more than 0.5 % of them.
     series: side channels.
     name: of the source, for its records.
 
@@ -95,7 +96,7 @@ class RecordedSource:
         self.symbols = tuple(raw)
         described = {instrument.symbol: instrument for instrument in instruments}
         self.instruments = tuple(
-            described.get(symbol) or self._undescribed(symbol, files[symbol][0], one.bars)
+            self._instrument(described.get(symbol), files[symbol][0], one.bars)
             for symbol, one in raw.items()
         )
         self._digest = hashlib.sha256(msgspec.json.encode([self.bar_ns, self.symbols]))
@@ -125,14 +126,21 @@ class RecordedSource:
     def ticks_total(self) -> int:
         return len(self._timeline)
 
-    def _undescribed(self, symbol: str, file: CandleFile, bars: BarColumns) -> Instrument:
+    def _instrument(
+        self, described: Instrument | None, file: CandleFile, bars: BarColumns
+    ) -> Instrument:
+        """The instrument as described, or with small steps; venue and sparseness of its file."""
+        plain = described or undescribed(file.symbol)
         sparse = self._sparse
         if sparse is None:
-            times = bars.open_ts
-            times = distinct(times[(times >= EARLIEST) & (times < LATEST)])
-            due = int(times[-1] - times[0]) // self.bar_ns + 1 if len(times) else 0
-            sparse = due - len(times) > _SPARSE_FROM * due
-        return undescribed(symbol, venue=file.venue, sparse=sparse)
+            sparse = plain.sparse or self._leaves_out(bars)
+        return msgspec.structs.replace(plain, venue=plain.venue or file.venue, sparse=sparse)
+
+    def _leaves_out(self, bars: BarColumns) -> bool:
+        times = bars.open_ts
+        times = distinct(times[(times >= EARLIEST) & (times < LATEST)])
+        due = int(times[-1] - times[0]) // self.bar_ns + 1 if len(times) else 0
+        return due - len(times) > _SPARSE_FROM * due
 
     def _hash(self, bars: BarColumns) -> None:
         self._digest.update(len(bars).to_bytes(8, "little"))
