@@ -308,7 +308,7 @@ class SyncBus:
         if row < dispatcher.row:
             raise BusError(f"row {row} was already passed, the bus is at row {dispatcher.row}")
         dispatcher.row = row
-        for source in dispatcher.push_blocks:
+        for source in dispatcher.push_blocks.values():
             source.mark_reached()
 
     def end_block(self) -> None:

@@ -74,7 +74,7 @@ class Dispatcher:
         self.witness: Callable[[str, int, Any], None] | None = None
         self.row = -1
         self.block_sources: dict[str, StateSource] = {}
-        self.push_blocks: list[StateSource] = []
+        self.push_blocks: dict[str, StateSource] = {}
 
     # -- when to run --------------------------------------------------------------------------
 
@@ -124,14 +124,16 @@ class Dispatcher:
             self.nudge()
 
     def watch_block(self, source: StateSource) -> None:
-        """``source`` has a block loaded."""
+        """``source`` has a block loaded, or a reader more while it has."""
+        if source.block is None:
+            return
         self.block_sources[source.name] = source
         if any(edge.mailbox.pushes for edge in (*source.edges, *source.masked)):
-            self.push_blocks.append(source)
+            self.push_blocks[source.name] = source
 
     def forget_block(self, source: StateSource) -> None:
-        if self.block_sources.pop(source.name, None) is not None and source in self.push_blocks:
-            self.push_blocks.remove(source)
+        self.block_sources.pop(source.name, None)
+        self.push_blocks.pop(source.name, None)
 
     def completions_block(self) -> bool:
         """Whether somebody waits for an admission, so that waiting longer cannot help it."""

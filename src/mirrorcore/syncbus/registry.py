@@ -118,6 +118,7 @@ class Registry:
             edge.closed = True
             return
         source.attach(edge)
+        self._dispatcher.watch_block(source)
         if edge.resync:
             agent.mailbox.mark(edge)
 

@@ -285,6 +285,7 @@ class Supervisor:
             agent.mailbox.pushes = agent.handlers.on_update is not None
         for edge in agent.mailbox.edges.values():
             edge.renew()
+            self._dispatcher.watch_block(edge.source)
             if edge.resync:
                 agent.mailbox.mark(edge)
         self.refresh_gate(agent)
