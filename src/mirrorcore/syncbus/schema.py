@@ -18,7 +18,7 @@ from mirrorcore.syncbus.faults import RegistrationError, StateError
 FieldType = Literal["float", "int", "bool", "str", "array", "any"]
 
 _SIMPLE = frozenset({int, str, bool, type(None)})
-_IMMUTABLE = (bytes, complex, Decimal, Enum, date, datetime, timedelta)
+_IMMUTABLE = (str, int, bytes, complex, Decimal, Enum, date, datetime, timedelta)
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -95,7 +95,7 @@ def freeze(owner: str, name: str, value: Any, *, nan_ok: bool = False) -> Any:
     if isinstance(value, set | frozenset):
         # Sorted, so that nobody's iteration depends on the hash seed.
         return tuple(sorted(freeze(owner, name, inner, nan_ok=nan_ok) for inner in value))
-    if isinstance(value, _IMMUTABLE | str | int):
+    if isinstance(value, _IMMUTABLE):
         return value
     if isinstance(value, msgspec.Struct) and value.__struct_config__.frozen:
         return value
