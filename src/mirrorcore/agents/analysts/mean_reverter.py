@@ -9,8 +9,8 @@ import numpy as np
 
 from mirrorcore.agents.analysts.decayed import DecayedSum, DecayedSums, ratio
 from mirrorcore.agents.analysts.filtered import FilteredAgent
-from mirrorcore.agents.analysts.momentum_scout import standardised_return
-from mirrorcore.agents.analysts.votes import CLIP, Arrivals, bar_stamps, row_mean, stated
+from mirrorcore.agents.analysts.moves import MoveReader, Moves
+from mirrorcore.agents.analysts.votes import CLIP, row_mean, stated
 from mirrorcore.agents.base import BlockInput, StateField
 from mirrorcore.agents.parameters import Duration, duration, positive
 from mirrorcore.clock import HOUR
@@ -46,7 +46,7 @@ class MeanReverter(FilteredAgent):
 
     kind: ClassVar[str] = "mean_reverter"
     votes: ClassVar[bool | None] = True
-    parts = ("_moves", "_squared", "_slow", "_arrivals", "_last")
+    parts = ("_moves", "_squared", "_slow", "_reader", "_last")
     state: ClassVar[Mapping[str, StateField]] = {
         "forecast": StateField(
             "probability that the price rises", "probability", 0, 1, "symbols", True
@@ -85,20 +85,17 @@ class MeanReverter(FilteredAgent):
         self._moves = DecayedSum(self.half_life_ns, symbols)
         self._squared = DecayedSum(max(1, self.half_life_ns // 2), symbols)
         self._slow = DecayedSums(self.memory_ns, symbols, "cross", "power", "noise", "count")
-        self._arrivals = Arrivals(symbols)
+        self._reader = MoveReader(symbols, self.context.bar_ns)
         self._last: Floats = np.zeros(symbols)
 
     def _analyze(self, block: BlockInput) -> dict[str, Floats]:
         ts = block.ts
-        move = standardised_return(block)
-        known = block.market.market.present & np.isfinite(move)
-        new, age, elapsed = self._arrivals(ts, bar_stamps(ts, known))
-        u = np.where(new, move, 0.0)
-        x = self._moves(ts, u) * self._step
-        spread = np.sqrt(self._squared(ts, new.astype(np.float64))) * self._step
+        moves = self._reader(block)
+        x = self._moves(ts, moves.size) * self._step
+        spread = np.sqrt(self._squared(ts, moves.bars)) * self._step
         z = np.clip(ratio(x, spread), -CLIP, CLIP)
-        kappa, evidence = self._reversion(ts, u, x, new.astype(np.float64))
-        opinion = (elapsed >= self.half_life_ns) & (age <= self.stale_after_ns)
+        kappa, evidence = self._reversion(ts, moves, x)
+        opinion = (moves.elapsed >= self.half_life_ns) & (moves.age <= self.stale_after_ns)
         speed = np.clip(kappa, 1e-6, 1.0 - 1e-9)
         bars = np.log(2.0) / -np.log1p(-speed)
         hours = np.where(evidence > 0, bars * (self.context.bar_ns / HOUR), np.nan)
@@ -111,10 +108,13 @@ class MeanReverter(FilteredAgent):
             "confidence": row_mean(np.where(opinion, evidence, 0.0)),
         }
 
-    def _reversion(self, ts: Ints, u: Floats, x: Floats, one: Floats) -> tuple[Floats, Floats]:
+    def _reversion(self, ts: Ints, moves: Moves, x: Floats) -> tuple[Floats, Floats]:
         """(T, S) κ and the evidence for it, from each return and the deviation before it."""
         before = np.concatenate([self._last[np.newaxis], x[:-1]])
         self._last = x[-1].copy()
+        # A move over a gap is no single step.
+        one = (moves.bars == 1.0).astype(np.float64)
+        u = one * moves.size
         cross = self._slow("cross", ts, u * before)
         power = self._slow("power", ts, one * before * before)
         noise = self._slow("noise", ts, u * u)

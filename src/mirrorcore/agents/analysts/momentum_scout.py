@@ -9,22 +9,22 @@ import numpy as np
 
 from mirrorcore.agents.analysts.decayed import DecayedSum, full_weight, ratio
 from mirrorcore.agents.analysts.filtered import FilteredAgent
-from mirrorcore.agents.analysts.votes import CLIP, Arrivals, bar_stamps, row_mean, stated
+from mirrorcore.agents.analysts.moves import MoveReader
+from mirrorcore.agents.analysts.votes import CLIP, row_mean, stated
 from mirrorcore.agents.base import BlockInput, StateField
 from mirrorcore.agents.parameters import Duration, duration, positive
 from mirrorcore.market.block import Floats
-
-_LARGEST_MOVE = 6.0
 
 
 class MomentumScout(FilteredAgent):
     """Time-series momentum, normalised by volatility (Moskowitz, Ooi and Pedersen, 2012).
 
-        u = clip(r / σ, ±6)          z = Σ u 2^(-age/H) / sqrt(Σ 2^(-2 age/H))
+        u = clip(r / σ, ±6)          z = Σ u 2^(-age/H) / sqrt(Σ n 2^(-2 age/H))
 
-    r is the log return of a bar, σ its slow volatility. The denominator is the standard deviation
-    the sum has when returns have no memory, so z is N(0, 1) on a random walk at any time, with
-    gaps and while young alike. p = 1 / (1 + exp(-k z)), z clipped to ±3.
+    r is the log return of a bar, σ its slow volatility, n the bar intervals since the bar before.
+    The denominator is the standard deviation the sum has when returns have no memory, so z is
+    N(0, 1) on a random walk at any time, with gaps and while young alike.
+    p = 1 / (1 + exp(-k z)), z clipped to ±3.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class MomentumScout(FilteredAgent):
 
     kind: ClassVar[str] = "momentum_scout"
     votes: ClassVar[bool | None] = True
-    parts = ("_moves", "_known", "_squared", "_arrivals")
+    parts = ("_moves", "_known", "_squared", "_reader")
     state: ClassVar[Mapping[str, StateField]] = {
         "forecast": StateField(
             "probability that the price rises", "probability", 0, 1, "symbols", True
@@ -62,29 +62,18 @@ class MomentumScout(FilteredAgent):
         self._moves = DecayedSum(self.half_life_ns, symbols)
         self._known = DecayedSum(self.half_life_ns, symbols)
         self._squared = DecayedSum(max(1, self.half_life_ns // 2), symbols)
-        self._arrivals = Arrivals(symbols)
+        self._reader = MoveReader(symbols, self.context.bar_ns)
 
     def _analyze(self, block: BlockInput) -> dict[str, Floats]:
-        ts, present = block.ts, block.market.market.present
-        move = standardised_return(block)
-        known = present & np.isfinite(move)
-        new, age, elapsed = self._arrivals(ts, bar_stamps(ts, known))
-        one = new.astype(np.float64)
-        total = self._moves(ts, np.where(new, move, 0.0))
-        z = np.clip(ratio(total, np.sqrt(self._squared(ts, one))), -CLIP, CLIP)
-        opinion = (elapsed >= self.half_life_ns) & (age <= self.stale_after_ns)
-        filled = self._known(ts, one) / full_weight(self.half_life_ns, self.context.bar_ns)
+        ts, moves = block.ts, self._reader(block)
+        total = self._moves(ts, moves.size)
+        z = np.clip(ratio(total, np.sqrt(self._squared(ts, moves.bars))), -CLIP, CLIP)
+        opinion = (moves.elapsed >= self.half_life_ns) & (moves.age <= self.stale_after_ns)
+        filled = self._known(ts, moves.new.astype(np.float64)) / full_weight(
+            self.half_life_ns, self.context.bar_ns
+        )
         return {
             "forecast": stated(z, self.strength, opinion),
             "momentum": z,
             "confidence": row_mean(np.where(opinion, np.minimum(filled, 1.0), 0.0)),
         }
-
-
-def standardised_return(block: BlockInput) -> Floats:
-    """(T, S) log return of each bar over its slow volatility, clipped to ±6; NaN where unknown."""
-    returns = np.clip(block.value("technical", "return_1"), -10.0, 10.0)
-    volatility = block.value("risk", "vol_slow")
-    usable = np.isfinite(volatility) & (volatility >= 0)
-    scaled = returns / np.where(usable, np.maximum(volatility, 1e-12), 1.0)
-    return np.where(usable, np.clip(scaled, -_LARGEST_MOVE, _LARGEST_MOVE), np.nan)

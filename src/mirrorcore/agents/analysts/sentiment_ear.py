@@ -9,8 +9,8 @@ import numpy as np
 
 from mirrorcore.agents.analysts.decayed import DecayedSum, DecayedSums, ratio
 from mirrorcore.agents.analysts.filtered import FilteredAgent
-from mirrorcore.agents.analysts.momentum_scout import standardised_return
-from mirrorcore.agents.analysts.votes import CLIP, Arrivals, bar_stamps, row_mean, stated
+from mirrorcore.agents.analysts.moves import MoveReader
+from mirrorcore.agents.analysts.votes import CLIP, Arrivals, row_mean, stated
 from mirrorcore.agents.base import BlockInput, StateField
 from mirrorcore.agents.parameters import Duration, duration, positive
 from mirrorcore.market.block import Floats
@@ -41,7 +41,7 @@ class SentimentEar(FilteredAgent):
 
     kind: ClassVar[str] = "sentiment_ear"
     votes: ClassVar[bool | None] = True
-    parts = ("_moves", "_squared", "_slow", "_quick", "_arrivals", "_bars")
+    parts = ("_moves", "_squared", "_slow", "_quick", "_arrivals", "_reader")
     state: ClassVar[Mapping[str, StateField]] = {
         "forecast": StateField(
             "probability that the price rises", "probability", 0, 1, "symbols", True
@@ -61,7 +61,7 @@ class SentimentEar(FilteredAgent):
         self,
         agent_id: str = "SentimentEar",
         *,
-        half_life: Duration = "4h",
+        half_life: Duration = "2h",
         herding_window: Duration = "6h",
         memory: Duration = "30d",
         strength: float = 0.08,
@@ -87,7 +87,7 @@ class SentimentEar(FilteredAgent):
         )
         self._quick = DecayedSums(self.half_life_ns, symbols, "score", "weight", "spread")
         self._arrivals = Arrivals(symbols)
-        self._bars = Arrivals(symbols)
+        self._reader = MoveReader(symbols, self.context.bar_ns)
 
     def _analyze(self, block: BlockInput) -> dict[str, Floats]:
         ts = block.ts
@@ -133,11 +133,9 @@ class SentimentEar(FilteredAgent):
 
     def _past(self, block: BlockInput) -> Floats:
         """(T, S) momentum over the herding window, N(0, 1) on a random walk; 0 while unknown."""
-        move = standardised_return(block)
-        known = block.market.market.present & np.isfinite(move)
-        new, _, _ = self._bars(block.ts, bar_stamps(block.ts, known))
-        total = self._moves(block.ts, np.where(new, move, 0.0))
-        return ratio(total, np.sqrt(self._squared(block.ts, new.astype(np.float64))))
+        moves = self._reader(block)
+        total = self._moves(block.ts, moves.size)
+        return ratio(total, np.sqrt(self._squared(block.ts, moves.bars)))
 
     def _contrarian(self, block: BlockInput) -> Floats:
         """(T,) from the fear and greed index, 0 where it is unknown."""

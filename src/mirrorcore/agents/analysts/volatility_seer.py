@@ -12,11 +12,11 @@ from mirrorcore.agents.analysts.filtered import FilteredAgent
 from mirrorcore.agents.analysts.votes import CLIP, Arrivals, bar_stamps, row_mean
 from mirrorcore.agents.base import BlockInput, StateField
 from mirrorcore.agents.parameters import Duration, duration, within
-from mirrorcore.clock import DAY, HOUR
+from mirrorcore.clock import DAY
 from mirrorcore.market.block import Bools, Floats, Ints
 
-_HORIZONS = ((2 * HOUR, 0.40), (DAY, 0.35), (10 * DAY, 0.25))
-"""Half-lives and weights of the cascade."""
+_HORIZONS = ((4, 0.5), (24, 0.3), (288, 0.2))
+"""Half-lives of the cascade in bars, and weights: 20 min, 2 h and a day of 5-minute bars."""
 _THRESHOLD = 1.5
 _SHAPE = 0.2
 _PRIOR = 200.0
@@ -27,10 +27,10 @@ _PRIOR_EXCESS = 0.7
 class Cascade:
     """(T, S) weighted mean of decayed mean squares at each of the horizons."""
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, bar_ns: int, columns: int) -> None:
         self._means = [
-            (DecayedSums(half_life, columns, "square", "weight"), share)
-            for half_life, share in _HORIZONS
+            (DecayedSums(bars * bar_ns, columns, "square", "weight"), share)
+            for bars, share in _HORIZONS
         ]
 
     def __call__(self, ts: Ints, square: Floats, one: Floats) -> Floats:
@@ -50,9 +50,9 @@ class Cascade:
 class VolatilitySeer(FilteredAgent):
     """A cascade of variances, and the tail beyond it.
 
-    Variance: v = c (.40 v_2h + .35 v_1d + .25 v_10d), each a decayed mean of squared log returns
-    (heterogeneous autoregression: Corsi, 2009); c is what realised variance has been against the
-    forecast over ``memory``, so that the level is unbiased.
+    Variance: v = c (.5 v_4 + .3 v_24 + .2 v_288), each a decayed mean of squared log returns with
+    that half-life in bars (heterogeneous autoregression: Corsi, 2009); c is what realised variance
+    has been against the forecast over ``memory``, so that the level is unbiased.
 
     Tail: of q = |r| / sqrt(v before it), how often (2ζ) and by how much on average (m) q exceeds
     u = 1.5, both from decayed sums with a prior of 200 observations. Beyond u the excess is
@@ -99,7 +99,7 @@ class VolatilitySeer(FilteredAgent):
 
     def prepare(self) -> None:
         symbols = len(self.context.symbols)
-        self._cascade = Cascade(symbols)
+        self._cascade = Cascade(self.context.bar_ns, symbols)
         self._slow = DecayedSums(
             self.memory_ns, symbols,
             "realised", "forecast", "count", "exceeded", "excess", "weight", "level", "square",

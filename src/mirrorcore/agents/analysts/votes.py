@@ -20,10 +20,11 @@ class Arrivals:
     columns: S.
     """
 
-    __slots__ = ("_first", "_latest")
+    __slots__ = ("_first", "latest")
 
     def __init__(self, columns: int) -> None:
-        self._latest: Ints = np.zeros(columns, dtype=np.int64)
+        self.latest: Ints = np.zeros(columns, dtype=np.int64)
+        """(S,) the newest arrival of each, 0 for none."""
         self._first: Ints = np.zeros(columns, dtype=np.int64)
 
     def __call__(self, ts: Ints, stamps: Ints) -> tuple[Bools, Ints, Ints]:
@@ -34,7 +35,7 @@ class Arrivals:
         (T, S) each: whether a new value came in this tick; its age in ns, -1 before the first;
         the time since the first in ns, -1 before it.
         """
-        path = np.concatenate([self._latest[np.newaxis], stamps])
+        path = np.concatenate([self.latest[np.newaxis], stamps])
         np.maximum.accumulate(path, axis=0, out=path)
         latest = path[1:]
         new: Bools = latest > path[:-1]
@@ -43,16 +44,16 @@ class Arrivals:
             row = np.argmax(latest[:, unseen] > 0, axis=0)
             self._first = self._first.copy()
             self._first[unseen] = latest[row, unseen]
-        self._latest = path[-1].copy()
+        self.latest = path[-1].copy()
         seen = latest > 0
         now = ts[:, np.newaxis]
         return new, np.where(seen, now - latest, -1), np.where(seen, now - self._first, -1)
 
     def checkpoint(self) -> dict[str, Any]:
-        return {"latest": self._latest, "first": self._first}
+        return {"latest": self.latest, "first": self._first}
 
     def restore(self, memory: dict[str, Any]) -> None:
-        self._latest = memory["latest"]
+        self.latest = memory["latest"]
         self._first = memory["first"]
 
 
