@@ -100,7 +100,7 @@ def test_the_hash_is_of_the_meaning_not_the_spelling(tmp_path: Path) -> None:
         return config_hash(load_config(file, {}).config)
 
     assert of("") == config_hash(RunConfig())
-    assert of('risk.net = 1\nseed = 42\n[market]\ntimeframe = "300s"\n') == of("")
+    assert of('risk.net = 1\nseed = 42\n[market]\nperiod = "8760h"\n') == of("")
     assert of('[account]\nbalance = "1e5"\n') == of("[account]\nbalance = 100_000.0\n") == of("")
     first, second = 'id = "a"\ntype = "X"\n', 'type = "X"\nid = "a"\n'
     assert of("[[agent]]\n" + first) == of("[[agent]]\n" + second)
@@ -143,7 +143,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         if isinstance(owner, dict) and name in owner:
             assert tomllib.loads(f"v = {note.default}")["v"] == owner[name]
     by_key = {note.key: note for note in notes}
-    assert by_key["market.timeframe"].default == '"5m"'
+    assert by_key["market.period"].default == '"365d"'
     assert by_key["market.series.lag"].default == '"0s"'
     assert by_key["market.ic"].default == "the preset's own: 0.006, and 0 for null"
     assert by_key["agent.class"].reason == "class of the agent within file"

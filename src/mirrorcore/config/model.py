@@ -28,6 +28,7 @@ from mirrorcore.config.quantities import (
 
 SCHEMA_VERSION = 1
 DEFAULT_SYMBOL_COUNT = 8
+DEFAULT_BAR = 5 * MINUTE
 
 _SERIES_NAME = r"^(technical|fundamental|sentiment|risk|onchain|macro)\.[A-Za-z][A-Za-z0-9_]*$"
 _IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_.-]*$"
@@ -99,8 +100,10 @@ class MarketConfig(Section):
         "names of the symbols, or for a simulated market how many",
         unset=f"{DEFAULT_SYMBOL_COUNT} simulated symbols, or all the directory holds",
     )
-    timeframe: Duration = setting(
-        5 * MINUTE, "length of a bar; five minutes is the shortest that costs leave worth trading"
+    timeframe: Duration | None = setting(
+        None,
+        "length of a bar; five minutes is the shortest that costs leave worth trading",
+        unset="5m for a simulated market, what the files say for a recorded one",
     )
     period: Duration = setting(
         365 * DAY, "length of a simulated history; a year holds every season once"
@@ -129,10 +132,11 @@ class MarketConfig(Section):
         "part of the data to use, from the first day's midnight UTC to the last one's, exclusive",
         unset="all of it",
     )
-    sparse: bool = setting(
-        True,
+    sparse: bool | None = setting(
+        None,
         "whether an interval without trades has no bar; most venues write none, so a hole is no "
         "fault; false where each interval must be there",
+        unset="told from the files: sparse where more than one interval in 200 is missing",
     )
     unit: Literal["auto", "s", "ms", "us", "ns"] = setting(
         "auto", "unit of whole-number times in files; auto tells by their size, which years apart"
@@ -140,6 +144,11 @@ class MarketConfig(Section):
     series: Annotated[tuple[SeriesConfig, ...], Tables] = setting(
         (), "side channels beside the candles"
     )
+
+    @property
+    def bar(self) -> int:
+        """Length of a simulated bar, ns."""
+        return DEFAULT_BAR if self.timeframe is None else self.timeframe
 
     @property
     def symbol_count(self) -> int:
@@ -156,7 +165,7 @@ class MarketConfig(Section):
     @property
     def bar_count(self) -> int:
         """Bars of a simulated history."""
-        return self.bars if self.bars is not None else self.period // self.timeframe
+        return self.bars if self.bars is not None else self.period // self.bar
 
 
 class InstrumentConfig(Section):
@@ -308,11 +317,12 @@ class FusionConfig(Section):
     half_life: Duration = setting(
         365 * DAY, "memory of who was right; trust needs months of it, a year ranks best"
     )
-    ridge: float = setting(
-        3e4,
-        "pull of the weights towards none, in observations; recovers most of a planted skill",
+    ridge_days: float = setting(
+        100.0,
+        "pull of the weights towards none, in days of one symbol's evidence, so that it means the "
+        "same on every timeframe; recovers most of a planted skill",
         ge=0,
-        le=1e12,
+        le=1e9,
     )
     refit: Duration = setting(
         HOUR, "how often the weights are solved again; a memory of months moves slowly"
@@ -326,14 +336,20 @@ class FusionConfig(Section):
         0.25, "size of the separate bet on the common factor, against the residual one", ge=0, le=1
     )
     smoothing: Delay = setting(
-        4 * HOUR, "half-life of the targets; without it costs eat the forecast"
+        4 * HOUR,
+        "half-life of the targets where a side costs 5 bp, growing with the root of the cost; "
+        "without it costs eat the forecast",
     )
     band: float = setting(
-        1.0, "no-trade band in costs: a target moves only when it pays them", ge=0, le=100
+        1.0,
+        "half-width of the no-trade band where a side costs 5 bp, in typical positions, growing "
+        "with the cube root of the cost",
+        ge=0,
+        le=100,
     )
     clip: float = setting(
-        2.0,
-        "largest forecast, in its own root mean squares; rare large ones are mostly wrong",
+        2.5,
+        "largest position, in typical ones; rare large forecasts are mostly wrong",
         gt=0,
     )
 

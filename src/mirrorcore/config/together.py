@@ -23,7 +23,7 @@ def contradictions(
         yield ("market", "source"), ('needs a folder: market.directory = "..." or --data DIR', "")
     if market.source == "recorded" and isinstance(market.symbols, int):
         yield ("market", "symbols"), ("must be names: a number is for a simulated market", "")
-    if market.source == "simulated" and market.bars is None and market.period < market.timeframe:
+    if market.source == "simulated" and market.bars is None and market.period < market.bar:
         yield ("market", "period"), ("is shorter than one bar", "")
     if market.pattern is not None and "{symbol}" not in market.pattern:
         yield ("market", "pattern"), ("must hold {symbol}", "")

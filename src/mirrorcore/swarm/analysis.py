@@ -1,0 +1,282 @@
+"""From a block of market to the ungated targets: everything that no fill can change.
+
+Block agents are evaluated ahead of the loop for all ticks of a block at once. One that fails is
+put back to where the block began and called bar by bar under its breaker, so that its error lands
+on the same bar as it would live. As soon as any voter speaks tick by tick, so do the oracle, the
+allocator and the scores: the same code with blocks of one, hence the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mirrorcore.agents.base import BaseAgent, Context
+from mirrorcore.market.block import Floats
+from mirrorcore.market.categories import CategorizedBlock
+from mirrorcore.swarm.members import Member
+from mirrorcore.swarm.scoreboard import Scoreboard
+from mirrorcore.swarm.ungated import UngatedBook
+from mirrorcore.swarm.voter_books import VoterBooks
+from mirrorcore.swarm.votes import Ballot
+from mirrorcore.syncbus import SyncBus
+
+Outputs = dict[str, dict[str, Floats]]
+
+
+@dataclass(slots=True)
+class Conclusions:
+    """What the swarm concluded for each tick of a block; row t is valid once tick t is decided.
+
+    ``targets`` (T, S) are the ungated weights, ``forecasts`` (T, S) the fused probabilities, the
+    three shadow columns (T,) the ungated book. For each tick, ``weights`` has the oracle's weight
+    of each voter, ``scores`` the scoreboard's sums, the fused forecast first, ``voter_pnl`` what
+    each voter's own paper book earned so far, gross and net; all grow in width when a voter joins.
+    """
+
+    targets: Floats
+    forecasts: Floats
+    shadow_equity: Floats
+    shadow_drawdown: Floats
+    shadow_volatility: Floats
+    weights: list[Floats] = field(default_factory=list)
+    scores: list[Floats] = field(default_factory=list)
+    voter_pnl: list[Floats] = field(default_factory=list)
+
+    @classmethod
+    def blank(cls, ticks: int, symbols: int) -> Conclusions:
+        return cls(
+            targets=np.zeros((ticks, symbols)),
+            forecasts=np.full((ticks, symbols), np.nan),
+            shadow_equity=np.ones(ticks),
+            shadow_drawdown=np.zeros(ticks),
+            shadow_volatility=np.zeros(ticks),
+        )
+
+
+@dataclass(slots=True)
+class Stage:
+    """A block under evaluation."""
+
+    market: CategorizedBlock
+    conclusions: Conclusions
+    outputs: Outputs = field(default_factory=dict)
+    bar_by_bar: list[Member] = field(default_factory=list)
+    decided_ahead: bool = False
+
+
+class Analysis:
+    """The market-only half of a swarm.
+
+    Parameters
+    ----------
+    analysts: block agents other than the two below, each after those it reads.
+    oracle, allocator: the agents that fuse and size; None leaves the swarm without targets.
+    tick_voters: whether any agent may vote tick by tick.
+    """
+
+    def __init__(
+        self,
+        bus: SyncBus,
+        context: Context,
+        analysts: Sequence[Member],
+        oracle: Member | None,
+        allocator: Member | None,
+        ballot: Ballot,
+        scoreboard: Scoreboard,
+        voter_books: VoterBooks,
+        ungated: UngatedBook,
+        *,
+        tick_voters: bool,
+    ) -> None:
+        self._bus = bus
+        self._context = context
+        self._analysts = tuple(analysts)
+        self._oracle = oracle
+        self._allocator = allocator
+        self._ballot = ballot
+        self._scoreboard = scoreboard
+        self._voter_books = voter_books
+        self._ungated = ungated
+        self._tick_voters = tick_voters
+        self._weights: Floats = np.zeros(0)
+
+    def begin(self, market: CategorizedBlock) -> Stage:
+        """Evaluate as much of the block as can be known ahead."""
+        stage = Stage(market, Conclusions.blank(len(market), len(self._context.symbols)))
+        for member in self._analysts:
+            outputs = self._ahead(member, market, stage.outputs)
+            if outputs is None:
+                stage.bar_by_bar.append(member)
+            else:
+                self._load(stage, member, outputs)
+        if not self._tick_voters and not any(m.votes for m in stage.bar_by_bar):
+            stage.decided_ahead = self._decide_ahead(stage)
+        return stage
+
+    def step_analysts(self, stage: Stage, row: int) -> None:
+        """Call the block agents that failed ahead of the loop, each under its breaker."""
+        market = stage.market.row(row)
+        for member in stage.bar_by_bar:
+            self._step(member, market, _row_of(stage.outputs, row))
+
+    def conclude(self, stage: Stage, row: int) -> None:
+        """Fuse, size and score tick ``row`` unless that was done ahead."""
+        if stage.decided_ahead:
+            return
+        ts = int(stage.market.market.ts[row])
+        market = stage.market.row(row)
+        votes = self._votes_at(stage, row, ts)
+        held = self._ungated.held
+        target, forecast = held, np.full_like(held, np.nan)
+        fused = self._step(self._oracle, market, {}, votes) if self._oracle else None
+        if self._oracle and fused:
+            forecast = fused["forecast"]
+            self._weights = fused["weights"][0]
+            read = {self._oracle.agent_id: fused}
+            sized = self._step(self._allocator, market, read) if self._allocator else None
+            target = sized["target"] if sized else held
+        stage.conclusions.weights.append(self._weights)
+        self._finish(market, slice(row, row + 1), stage, votes, forecast, target)
+
+    def _ahead(
+        self,
+        member: Member,
+        market: CategorizedBlock,
+        others: Outputs,
+        votes: Floats | None = None,
+    ) -> dict[str, Floats] | None:
+        """The member's arrays for the whole block, or None if it has to go bar by bar."""
+        if not self._bus.ready_ahead(member.agent_id) or not _readable(member, others):
+            return None
+        agent: BaseAgent = member.agent
+        before = agent.checkpoint()
+        try:
+            return member.evaluate(market, others, votes)
+        except Exception:
+            # Not judged here: the same rows follow bar by bar under the agent's breaker, which
+            # counts the error on the bar that causes it.
+            if before is None:
+                raise
+            agent.restore(before)
+            return None
+
+    def _load(self, stage: Stage, member: Member, outputs: dict[str, Floats]) -> None:
+        assert member.handle is not None
+        ticks = len(stage.market)
+        member.handle.load_block(outputs, stage.market.market.ts, ticks)
+        self._bus.credit(member.agent_id, ticks)
+        stage.outputs[member.agent_id] = outputs
+
+    def _decide_ahead(self, stage: Stage) -> bool:
+        """Fuse and size the whole block; False if either agent has to go bar by bar."""
+        oracle, allocator = self._oracle, self._allocator
+        if oracle is None or allocator is None:
+            return False
+        votes = self._stacked(stage)
+        before = oracle.agent.checkpoint()
+        fused = self._ahead(oracle, stage.market, {}, votes)
+        if fused is None:
+            return False
+        sized = self._ahead(allocator, stage.market, {oracle.agent_id: fused})
+        if sized is None:
+            oracle.agent.restore(before)
+            return False
+        self._load(stage, oracle, fused)
+        self._load(stage, allocator, sized)
+        last = int(stage.market.market.ts[-1])
+        for i, voter in enumerate(self._context.voters):
+            self._ballot.cast(voter, last, votes[-1, :, i])
+        rows = slice(0, len(stage.market))
+        stage.conclusions.weights.extend(fused["weights"])
+        self._finish(stage.market, rows, stage, votes, fused["forecast"], sized["target"])
+        return True
+
+    def _stacked(self, stage: Stage) -> Floats:
+        """(T, S, N) the forecasts of all voters, every one of them known ahead."""
+        if not self._context.voters:
+            return np.empty((*stage.market.market.present.shape, 0))
+        columns = [stage.outputs[voter]["forecast"] for voter in self._context.voters]
+        return np.stack(columns, axis=2)
+
+    def _votes_at(self, stage: Stage, row: int, ts: int) -> Floats:
+        """(1, S, N) the votes that count at one tick."""
+        for voter in self._context.voters:
+            ahead = stage.outputs.get(voter)
+            if ahead is not None:
+                self._ballot.cast(voter, ts, ahead["forecast"][row])
+        return self._ballot.counted(ts)
+
+    def _step(
+        self, member: Member, market: CategorizedBlock, others: Outputs, votes: Floats | None = None
+    ) -> dict[str, Floats] | None:
+        """One bar of a block agent under its breaker; None if it gave nothing."""
+        if not _readable(member, others):
+            return None
+        worked, outputs = self._bus.guarded(
+            member.agent_id, member.evaluate_and_publish, market, others, votes
+        )
+        if not worked:
+            return None
+        result: dict[str, Floats] = outputs
+        if member.votes:
+            self._ballot.cast(member.agent_id, int(market.market.ts[0]), result["forecast"][0])
+        return result
+
+    def _finish(
+        self,
+        market: CategorizedBlock,
+        rows: slice,
+        stage: Stage,
+        votes: Floats,
+        forecast: Floats,
+        target: Floats,
+    ) -> None:
+        """Score the forecasts and keep the shadow books for some rows."""
+        present = market.market.present
+        returns = market.values["technical"]["return_1"]
+        returns = np.where(present & np.isfinite(returns), returns, 0.0)
+        vol = market.values["risk"]["vol_fast"]
+        # The fused forecast comes first: voters may join at the end.
+        said = np.concatenate([forecast[:, :, None], votes], axis=2)
+        path = self._ungated.update(target, returns)
+        into = stage.conclusions
+        into.targets[rows] = target
+        into.forecasts[rows] = forecast
+        into.shadow_equity[rows] = path.equity
+        into.shadow_drawdown[rows] = path.drawdown
+        into.shadow_volatility[rows] = path.volatility
+        into.scores.extend(self._scoreboard.update(said, returns, vol, present))
+        into.voter_pnl.extend(self._voter_books.update(market.market, votes, vol))
+
+    def admit(self, voter: str, lasting_ns: int, horizon_ns: int) -> None:
+        """An agent has cast its first vote: from now on it is one of the voters."""
+        bars = self._context.bars(horizon_ns)
+        self._ballot.admit(voter, lasting_ns, bars * self._context.bar_ns)
+        self._scoreboard.admit(bars)
+        self._voter_books.admit()
+
+    def cast(self, voter: str, ts: int, vote: Floats) -> None:
+        """The vote of an agent that speaks tick by tick."""
+        self._ballot.cast(voter, ts, vote)
+
+    def checkpoint(self) -> dict[str, object]:
+        return {
+            "ungated": self._ungated.checkpoint(),
+            "ballot": self._ballot.checkpoint(),
+            "scoreboard": self._scoreboard.checkpoint(),
+            "voter_books": self._voter_books.checkpoint(),
+        }
+
+
+def _readable(member: Member, others: Mapping[str, object]) -> bool:
+    return all(other in others for other in member.agent_interests)
+
+
+def _row_of(outputs: Outputs, row: int) -> Outputs:
+    return {
+        agent_id: {name: column[row : row + 1] for name, column in columns.items()}
+        for agent_id, columns in outputs.items()
+    }

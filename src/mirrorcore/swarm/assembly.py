@@ -1,0 +1,214 @@
+"""Puts a swarm together: bus, agents, order plane and views, from a configuration and a market."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mirrorcore.agents.base import Context
+from mirrorcore.clock import HOUR, VirtualClock
+from mirrorcore.config.model import RunConfig
+from mirrorcore.data_sources.source import HistorySource
+from mirrorcore.market.features.engine import FeatureEngine
+from mirrorcore.market.instruments import Instrument
+from mirrorcore.swarm.analysis import Analysis
+from mirrorcore.swarm.digests import RunDigests
+from mirrorcore.swarm.engine import Parts
+from mirrorcore.swarm.gate import GateFollower
+from mirrorcore.swarm.members import Form, Member, bus_schema
+from mirrorcore.swarm.recruiting import recruit
+from mirrorcore.swarm.scoreboard import Scoreboard
+from mirrorcore.swarm.ungated import UngatedBook
+from mirrorcore.swarm.views import Views
+from mirrorcore.swarm.voter_books import VoterBooks
+from mirrorcore.swarm.votes import Ballot
+from mirrorcore.syncbus import AgentPolicy, SyncBus
+from mirrorcore.trading.costs import CostModel
+from mirrorcore.trading.gateway import Gateway
+from mirrorcore.trading.ledger import Ledger
+from mirrorcore.trading.limit_config import LimitConfig
+from mirrorcore.trading.limits import Limits
+from mirrorcore.trading.path import OrderPath
+from mirrorcore.trading.venue import SimulatedVenue
+
+_GATE_PATIENCE = 3
+"""A gate is silent after so many of its cadences without a word."""
+
+
+@dataclass(slots=True)
+class Swarm:
+    """An assembled swarm, ready for an engine."""
+
+    config: RunConfig
+    source: HistorySource
+    parts: Parts
+    digests: RunDigests
+    members: Sequence[Member]
+    context: Context
+
+
+def assemble(
+    config: RunConfig,
+    source: HistorySource,
+    run_id: str,
+    *,
+    without: Sequence[str] = (),
+    cuts: Sequence[int] = (),
+) -> Swarm:
+    """Build every part and hand each agent what it may touch.
+
+    ``cuts`` are instants at which the digests are kept as well. Raises ConfigError for what cannot
+    be built, before anything has run.
+    """
+    members = recruit(config, without)
+    clock = VirtualClock()
+    bus = SyncBus(clock, seed=config.seed, admission="tick")
+    costs = CostModel(config.costs.fee_bps, config.costs.slippage_bps)
+    context = Context(
+        symbols=source.symbols,
+        bar_ns=source.bar_ns,
+        voters=[m.agent_id for m in members if m.votes],
+        volatility_target=config.risk.volatility_target,
+        drawdown_limit=config.risk.drawdown,
+        cost_per_side=costs.rate,
+    )
+    venue = SimulatedVenue(source.instruments, costs, config.costs.participation)
+    # The end of a run's id tells runs apart, its beginning is the day.
+    path = _order_path(config, source.instruments, venue, run_id[-8:])
+    digests = RunDigests(cuts)
+    views = _views(bus, members, context, path)
+    for member in members:
+        _enlist(bus, clock, member, context, config.seed, digests)
+    bus.on_publish(digests.state)
+    analysis = _analysis(config, bus, members, context, costs)
+    gate_agent = _first_of_kind(members, "arch_ctrl")
+    parts = Parts(
+        bus=bus,
+        clock=clock,
+        features=FeatureEngine(len(source.symbols), source.bar_ns),
+        analysis=analysis,
+        path=path,
+        venue=venue,
+        gate=GateFollower(
+            watched=gate_agent is not None,
+            patience_ns=_GATE_PATIENCE * max(gate_agent.cadence_ns if gate_agent else 0, HOUR),
+        ),
+        views=views,
+        members=members,
+        stale_ns=config.risk.stale_after * source.bar_ns,
+        gate_agent=gate_agent.agent_id if gate_agent else None,
+        fear_agent=_id_of(_first_of_kind(members, "fear_analyzer")),
+        ego_agent=_id_of(_first_of_kind(members, "ego_processor")),
+    )
+    return Swarm(config, source, parts, digests, members, context)
+
+
+def _enlist(
+    bus: SyncBus,
+    clock: VirtualClock,
+    member: Member,
+    context: Context,
+    seed: int,
+    digests: RunDigests,
+) -> None:
+    """Register an agent on the bus and attach it."""
+    handlers = member.handlers()
+    handle = bus.register(
+        member.agent_id,
+        kind=member.kind,
+        interests=member.agent_interests,
+        on_tick=handlers.on_tick,
+        schema=bus_schema(member.schema),
+        policy=AgentPolicy(cadence_ns=max(member.cadence_ns, context.bar_ns)),
+        factory=member.reborn,
+        essential=member.essential,
+    )
+    member.bind(handle, clock, _generator(seed, member.agent_id), context)
+    digests.register(member.agent_id)
+
+
+def _generator(seed: int, agent_id: str) -> np.random.Generator:
+    """Keyed by seed and id, so that an agent more or less changes nobody else's stream."""
+    key = hashlib.sha256(agent_id.encode()).digest()
+    return np.random.default_rng([seed, int.from_bytes(key[:8], "big")])
+
+
+def _order_path(
+    config: RunConfig, instruments: Sequence[Instrument], venue: SimulatedVenue, run_id: str
+) -> OrderPath:
+    risk = config.risk
+    limits = LimitConfig(
+        gross=risk.gross,
+        net=risk.net,
+        per_symbol=risk.per_symbol,
+        daily_loss=risk.daily_loss,
+        drawdown=risk.drawdown,
+        order_rate=risk.orders_per_minute,
+        price_collar=risk.price_collar,
+        stale_bars=float(risk.stale_after),
+    )
+    return OrderPath(
+        run_id,
+        Ledger(instruments, config.account.balance),
+        venue,
+        Limits(limits),
+        Gateway(),
+    )
+
+
+def _views(bus: SyncBus, members: Sequence[Member], context: Context, path: OrderPath) -> Views:
+    interested = {
+        name: [m.agent_id for m in members if name in m.interests]
+        for name in ("performance", "execution")
+    }
+    return Views(
+        context,
+        path,
+        bus.open_source("performance", kind="view"),
+        bus.open_source("execution", kind="view"),
+        interested,
+    )
+
+
+def _analysis(
+    config: RunConfig, bus: SyncBus, members: Sequence[Member], context: Context, costs: CostModel
+) -> Analysis:
+    oracle, allocator = _first_of_kind(members, "oracle"), _first_of_kind(members, "allocator")
+    symbols = len(context.symbols)
+    books = VoterBooks(
+        symbols,
+        context.bar_ns,
+        context.volatility_target,
+        costs.rate,
+        smoothing_ns=config.fusion.smoothing,
+        band=config.fusion.band,
+    )
+    scoreboard = Scoreboard([1], symbols)
+    ballot = Ballot(context.symbols)
+    analysis = Analysis(
+        bus,
+        context,
+        [m for m in members if m.form is Form.BLOCK and m not in (oracle, allocator)],
+        oracle,
+        allocator,
+        ballot,
+        scoreboard,
+        books,
+        UngatedBook(symbols, costs.rate, context.bars(24 * HOUR)),
+        tick_voters=any(m.form is not Form.BLOCK and m.votes is not False for m in members),
+    )
+    for member in members:
+        if member.votes:
+            analysis.admit(member.agent_id, member.cadence_ns, member.horizon_ns)
+    return analysis
+
+
+def _first_of_kind(members: Sequence[Member], kind: str) -> Member | None:
+    return next((m for m in members if m.kind == kind), None)
+
+
+def _id_of(member: Member | None) -> str | None:
+    return member.agent_id if member else None

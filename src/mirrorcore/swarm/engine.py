@@ -1,0 +1,279 @@
+"""The tick: in which order a swarm does what, the same in replay and in paper.
+
+1. time passes until the tick; late answers are admitted, deadlines and back-offs looked at
+2. the rows of the block agents reach their tick
+3. orders of earlier ticks meet this tick's bars; fills are booked, the book is marked
+4. agents that may vote are called; then votes are fused, targets sized, forecasts scored
+5. minds and desk are called, at their cadence
+6. the gate's share of the targets goes down the order path
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from mirrorcore.clock import VirtualClock
+from mirrorcore.market.block import Floats, Ints, MarketBlock
+from mirrorcore.market.features.engine import FeatureEngine
+from mirrorcore.swarm.analysis import Analysis, Stage
+from mirrorcore.swarm.gate import GateFollower
+from mirrorcore.swarm.members import Form, Member, TickView
+from mirrorcore.swarm.views import Views
+from mirrorcore.swarm.votes import read_vote
+from mirrorcore.syncbus import SyncBus
+from mirrorcore.trading.limits import freshness
+from mirrorcore.trading.path import OrderPath
+from mirrorcore.trading.venue import SimulatedVenue
+
+CHECKPOINT_TICKS = 4096
+"""Agents are checkpointed at tick numbers that are multiples of this, however blocks are cut."""
+
+
+class Pace(Protocol):
+    """How time passes between ticks, and which late answers count when."""
+
+    async def reach(self, tick: int, ts: int) -> None:
+        """Let time pass until the tick and admit what agents finished meanwhile."""
+
+    async def quiet(self, tick: int) -> None:
+        """Within the tick: wait for agents that are still thinking, but not for ever."""
+
+
+@dataclass(slots=True)
+class BlockRecord:
+    """What happened in a block, for whoever writes it down; observers change nothing."""
+
+    block: MarketBlock
+    stage: Stage
+    prices: list[list[int]]
+    equity: list[int] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    moods: list[tuple[float, float]] = field(default_factory=list)
+    held: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    """Positions in lots whenever they changed: (row, lots by symbol)."""
+    worst_residual: int = 0
+    """Largest difference between the two sums of the ledger seen after a fill; 0 if it balances."""
+
+
+class Observer(Protocol):
+    """Reads what happened; it is called with each finished block."""
+
+    def block(self, record: BlockRecord) -> object: ...
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything an engine drives, made by the assembly."""
+
+    bus: SyncBus
+    clock: VirtualClock
+    features: FeatureEngine
+    analysis: Analysis
+    path: OrderPath
+    venue: SimulatedVenue
+    gate: GateFollower
+    views: Views
+    members: Sequence[Member]
+    stale_ns: int
+    gate_agent: str | None
+    fear_agent: str | None
+    ego_agent: str | None
+
+
+class Engine:
+    """Runs blocks of market through a swarm."""
+
+    def __init__(self, parts: Parts, observers: Sequence[Observer] = ()) -> None:
+        self._parts = parts
+        self._bus = parts.bus
+        self._path = parts.path
+        self._observers = tuple(observers)
+        self._voices = [
+            m for m in parts.members if m.form is not Form.BLOCK and m.votes is not False
+        ]
+        self._others = [m for m in parts.members if m.form is not Form.BLOCK and m.votes is False]
+        symbols = len(parts.path.ledger.units)
+        self._last_price: Ints = np.zeros(symbols, dtype=np.int64)
+        self._last_seen: Ints = np.zeros(symbols, dtype=np.int64)
+        self._positions: tuple[int, ...] = (0,) * symbols
+        self._mood = (0.0, 0.5)
+        self._wanted = [0.0] * symbols
+        self._target_row: Floats = np.zeros(symbols)
+        self._share = -1.0
+
+    def warm(self, block: MarketBlock) -> None:
+        """History before the run begins: features and votes learn from it, nothing is traded."""
+        parts = self._parts
+        market = parts.features.update(block)
+        parts.clock.advance_to(int(block.ts[0]))
+        stage = parts.analysis.begin(market)
+        for row in range(0 if not stage.decided_ahead else len(block), len(block)):
+            parts.clock.advance_to(int(block.ts[row]))
+            parts.bus.reach(row)
+            parts.analysis.step_analysts(stage, row)
+            parts.analysis.conclude(stage, row)
+        parts.clock.advance_to(int(block.ts[-1]))
+        parts.bus.reach(len(block) - 1)
+        parts.bus.end_block()
+        self._mark(block)
+
+    def _mark(self, block: MarketBlock) -> tuple[list[list[int]], list[list[bool]]]:
+        """Prices in ticks and freshness of each symbol, by row."""
+        ticks = self._path.ledger.units.ticks(block.close, self._last_price)
+        self._last_price = ticks[-1].copy()
+        fresh, self._last_seen = freshness(
+            block.ts, block.present, self._last_seen, self._parts.stale_ns
+        )
+        return ticks.tolist(), fresh.tolist()
+
+    async def run(self, block: MarketBlock, pace: Pace) -> None:
+        """One block, tick by tick."""
+        parts = self._parts
+        market = parts.features.update(block)
+        stage = parts.analysis.begin(market)
+        prices, fresh_rows = self._mark(block)
+        record = BlockRecord(block, stage, prices)
+        parts.views.begin(stage, prices)
+        due_rows = self._due_rows(block)
+        for row, ts in enumerate(block.ts.tolist()):
+            await pace.reach(block.index + row, ts)
+            self._open(record, row, ts)
+            due = due_rows.get(row)
+            if due or not stage.decided_ahead:
+                await self._think(record, row, ts, due or ((), ()), pace)
+            self._decide(record, row, ts, fresh_rows[row])
+        parts.bus.end_block()
+        self._save_checkpoints(block)
+        for observer in self._observers:
+            observer.block(record)
+
+    def _open(self, record: BlockRecord, row: int, ts: int) -> None:
+        """Rows arrive, orders fill, the book is marked."""
+        self._bus.reach(row)
+        path = self._path
+        if path.venue.working:
+            block = record.block
+            fills = self._parts.venue.match(
+                ts, block.open_ts[row], block.present[row], block.open[row], block.volume[row]
+            )
+            path.book(ts, fills)
+            if fills:
+                self._positions = tuple(path.ledger.positions)
+                record.held.append((row, self._positions))
+                self._parts.views.filled(fills)
+                residual = abs(path.ledger.residual(record.prices[row]))
+                record.worst_residual = max(record.worst_residual, residual)
+        record.equity.append(path.ledger.equity(record.prices[row]))
+
+    async def _think(
+        self,
+        record: BlockRecord,
+        row: int,
+        ts: int,
+        due: tuple[Sequence[str], Sequence[str]],
+        pace: Pace,
+    ) -> None:
+        """Call the agents whose time has come, those that may vote first."""
+        parts, stage = self._parts, record.stage
+        voices, others = due
+        parts.analysis.step_analysts(stage, row)
+        if voices:
+            await self._call(record, row, ts, voices, pace)
+            self._collect_votes(ts)
+        parts.analysis.conclude(stage, row)
+        if others:
+            await self._call(record, row, ts, others, pace)
+            self._read_minds()
+
+    async def _call(
+        self, record: BlockRecord, row: int, ts: int, due: Sequence[str], pace: Pace
+    ) -> None:
+        parts = self._parts
+        performance, execution = parts.views.publish(row, record.equity[-1], due)
+        tick = record.block.index + row
+        view = TickView(tick, ts, row, record.stage.market, performance, execution)
+        self._bus.tick(view, due)
+        if self._bus.suspended:
+            await pace.quiet(tick)
+
+    def _collect_votes(self, ts: int) -> None:
+        """Take over the votes of agents that speak tick by tick; a first vote makes a voter."""
+        analysis = self._parts.analysis
+        context = self._parts.views.context
+        for member in self._voices:
+            assert member.handle is not None
+            view = member.handle.read(member.agent_id)
+            if view is None or view.version == member.seen_version:
+                continue
+            member.seen_version = view.version
+            vote = read_vote(view.state, context.symbols)
+            if vote is None or not np.isfinite(vote).any():
+                continue
+            if member.agent_id not in context.voters:
+                context.voters.append(member.agent_id)
+                analysis.admit(member.agent_id, member.cadence_ns, member.horizon_ns)
+            analysis.cast(member.agent_id, ts, vote)
+
+    def _read_minds(self) -> None:
+        fear = self._state_of(self._parts.fear_agent, "fear", self._mood[0])
+        confidence = self._state_of(self._parts.ego_agent, "confidence", self._mood[1])
+        self._mood = (fear, confidence)
+
+    def _state_of(self, agent_id: str | None, name: str, default: float) -> float:
+        if agent_id is None:
+            return default
+        view = self._bus.read(agent_id)
+        return float(view.state.get(name, default))
+
+    def _decide(self, record: BlockRecord, row: int, ts: int, fresh: Sequence[bool]) -> None:
+        """The gate's share of the targets becomes orders, as far as limits and gateway allow."""
+        gate = self._parts.gate
+        agent = self._parts.gate_agent
+        if agent is not None:
+            gate.follow(self._bus.read(agent))
+        targets = record.stage.conclusions.targets[row]
+        if gate.share != self._share or not np.array_equal(targets, self._target_row):
+            self._share, self._target_row = gate.share, targets
+            self._wanted = (targets * gate.share).tolist()
+        wanted = self._wanted
+        if gate.silent:
+            wanted = self._not_growing(wanted, record.prices[row])
+        self._path.step(ts, wanted, record.prices[row], record.equity[-1], fresh)
+        record.shares.append(gate.share)
+        record.moods.append(self._mood)
+
+    def _not_growing(self, wanted: list[float], prices: list[int]) -> list[float]:
+        """The gate is silent: a position may shrink, not grow or change sides."""
+        held = self._path.ledger.weights(prices)
+        return [
+            max(0.0, min(target, now)) if now > 0 else min(0.0, max(target, now))
+            for target, now in zip(wanted, held, strict=True)
+        ]
+
+    def _due_rows(self, block: MarketBlock) -> dict[int, tuple[list[str], list[str]]]:
+        """Which agents are called at which row: (those that may vote, the others)."""
+        due: dict[int, tuple[list[str], list[str]]] = {}
+        for side, members in enumerate((self._voices, self._others)):
+            for member in members:
+                for row in _turns(member, block.ts):
+                    due.setdefault(row, ([], []))[side].append(member.agent_id)
+        return due
+
+    def _save_checkpoints(self, block: MarketBlock) -> None:
+        if (block.index + len(block)) % CHECKPOINT_TICKS == 0:
+            for member in self._parts.members:
+                member.save()
+
+
+def _turns(member: Member, ts: Ints) -> Any:
+    """The rows at which a new interval of the member's cadence begins."""
+    if member.cadence_ns <= 0:
+        return range(len(ts))
+    numbers = ts // member.cadence_ns
+    before = np.concatenate([[member.last_due], numbers[:-1]])
+    member.last_due = int(numbers[-1])
+    return np.flatnonzero(numbers != before).tolist()

@@ -1,0 +1,52 @@
+"""How the gate of the mind reaches the book.
+
+ArchCtrl says how much of the ungated targets may be held, 0..1. Small moves of the gate are not
+followed, they would only pay costs. A gate that has gone silent fails closed: no position may grow
+until it speaks again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mirrorcore.syncbus import StateView
+
+DEAD_BAND = 0.05
+
+
+class GateFollower:
+    """Turns the gate's states into the share of the targets that is held.
+
+    Parameters
+    ----------
+    watched: whether there is a gate in the swarm; without one the share is always 1.
+    patience_ns: age of the gate's state after which it counts as silent.
+    """
+
+    def __init__(self, *, watched: bool, patience_ns: int) -> None:
+        self._watched = watched
+        self._patience_ns = patience_ns
+        self.share = 0.0 if watched else 1.0
+        self.silent = watched
+
+    def follow(self, view: StateView | None) -> bool:
+        """Read the gate; True when the share or its silence has changed."""
+        if not self._watched:
+            return False
+        silent = view is None or not view.version or view.stale or view.age > self._patience_ns
+        changed = silent != self.silent
+        self.silent = silent
+        if view is None or silent:
+            return changed
+        wanted = float(view.state["gate"])
+        closing = wanted == 0.0 and self.share != 0.0
+        if closing or abs(wanted - self.share) > DEAD_BAND or (changed and wanted != self.share):
+            self.share = wanted
+            return True
+        return changed
+
+    def checkpoint(self) -> dict[str, Any]:
+        return {"share": self.share, "silent": self.silent}
+
+    def restore(self, memory: dict[str, Any]) -> None:
+        self.share, self.silent = memory["share"], memory["silent"]

@@ -1,0 +1,241 @@
+"""One agent of the swarm as the assembly keeps it: its form, its handle, how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from mirrorcore.agents.base import (
+    BaseAgent,
+    BlockAgent,
+    BlockInput,
+    BusFacade,
+    Context,
+    StateField,
+    Tick,
+    TickAgent,
+)
+from mirrorcore.clock import Clock
+from mirrorcore.market.block import Floats
+from mirrorcore.market.categories import CategorizedBlock
+from mirrorcore.swarm.drills import Drill
+from mirrorcore.syncbus import AgentHandle, Field, Handlers
+
+
+class Form(Enum):
+    """How an agent is called."""
+
+    BLOCK = "block"
+    TICK = "tick"
+    GUIDE = "guide"
+
+
+@dataclass(frozen=True, slots=True)
+class TickView:
+    """What travels on the market lane: one tick, not yet cut to anybody's interests."""
+
+    index: int
+    ts: int
+    row: int
+    market: CategorizedBlock
+    performance: Mapping[str, Any]
+    execution: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Member:
+    """An agent with everything the swarm needs to call it.
+
+    ``make`` builds a fresh instance, for the start and for every restart.
+    """
+
+    agent_id: str
+    make: Callable[[], Any]
+    agent: Any
+    form: Form
+    votes: bool | None
+    cadence_ns: int
+    horizon_ns: int
+    essential: bool
+    interests: tuple[str, ...]
+    agent_interests: tuple[str, ...]
+    handle: AgentHandle | None = None
+    clock: Clock | None = None
+    rng: np.random.Generator | None = None
+    context: Context | None = None
+    last_due: int = -1
+    seen_version: int = 0
+    schema: Mapping[str, StateField] = field(default_factory=dict)
+    drill: Drill | None = None
+
+    @property
+    def kind(self) -> str:
+        return str(getattr(self.agent, "kind", "agent"))
+
+    def bind(
+        self, handle: AgentHandle, clock: Clock, rng: np.random.Generator, context: Context
+    ) -> None:
+        self.handle, self.clock, self.rng, self.context = handle, clock, rng, context
+        self._attach()
+
+    def _attach(self) -> None:
+        assert self.handle is not None
+        assert self.clock is not None
+        assert self.rng is not None
+        assert self.context is not None
+        if isinstance(self.agent, BaseAgent):
+            self.agent.attach(self.handle, self.clock, self.rng, self.context)
+        else:
+            self.agent.syncbus = BusFacade(self.handle)
+
+    def reborn(self, handle: AgentHandle, checkpoint: bytes | None) -> Handlers:
+        """A new instance for a new incarnation, with what its checkpoint holds."""
+        self.agent = self.make()
+        self.handle = handle
+        self._attach()
+        if checkpoint is not None and isinstance(self.agent, BaseAgent):
+            self.agent.restore(checkpoint)
+        return self.handlers()
+
+    def handlers(self) -> Handlers:
+        if self.form is Form.BLOCK:
+            return Handlers()
+        call = self._tick if self.form is Form.TICK else self._guide_tick
+        if self.drill is not None and self.drill.kind == "hang":
+            return Handlers(on_tick=self._hanging_tick)
+        return Handlers(on_tick=call)
+
+    async def _hanging_tick(self, view: TickView) -> None:
+        assert self.drill is not None
+        if self.drill.strike(view.index):
+            await self.drill.hang()
+        if self.form is Form.TICK:
+            self._tick(view)
+        else:
+            await self._guide_tick(view)
+
+    def _strike(self, tick: int) -> None:
+        """Fail on purpose, if a drill says so."""
+        drill = self.drill
+        if drill is not None and drill.kind != "hang" and drill.strike(tick):
+            drill.misbehave(self.handle, self.schema)
+
+    def _tick(self, view: TickView) -> None:
+        self._strike(view.index)
+        handle = self.handle
+        assert handle is not None
+        tick = Tick(
+            ts=view.ts,
+            row=view.row,
+            market=view.market,
+            handle=handle,
+            data_interests=self.interests,
+            performance=view.performance if "performance" in self.interests else {},
+            execution=view.execution if "execution" in self.interests else {},
+        )
+        handle.collect()
+        state = self.agent._analyze(tick)
+        if state:
+            handle.publish(state)
+
+    async def _guide_tick(self, view: TickView) -> None:
+        self._strike(view.index)
+        assert self.context is not None
+        data: dict[str, Any] = dict(view.market.view(view.row, self.context.symbols))
+        data["performance"] = view.performance
+        data["execution"] = view.execution
+        await self.agent.process_market_update(data)
+
+    def evaluate(
+        self,
+        market: CategorizedBlock,
+        others: Mapping[str, Mapping[str, Floats]],
+        votes: Floats | None = None,
+    ) -> dict[str, Floats]:
+        """The block agent's arrays, checked against its schema; raises what the agent raises."""
+        if self.drill is not None:
+            first, ticks = market.market.index, len(market)
+            if ticks == 1:
+                self._strike(first)
+            elif self.drill.reaches(first, ticks):
+                raise self.drill.error()
+        block = BlockInput(market, self.interests, others, votes)
+        return checked(self, self.agent._analyze(block), block)
+
+    def evaluate_and_publish(
+        self,
+        market: CategorizedBlock,
+        others: Mapping[str, Mapping[str, Floats]],
+        votes: Floats | None = None,
+    ) -> dict[str, Floats]:
+        """One bar of a block agent, published as its state."""
+        outputs = self.evaluate(market, others, votes)
+        assert self.handle is not None
+        self.handle.publish(
+            {
+                name: float(column[0]) if column.ndim == 1 else column[0]
+                for name, column in outputs.items()
+            }
+        )
+        return outputs
+
+    def save(self) -> None:
+        """Give the bus what a restart continues from."""
+        if isinstance(self.agent, BaseAgent) and self.handle is not None:
+            memory = self.agent.checkpoint()
+            if memory is not None:
+                self.handle.save(memory)
+
+
+def checked(member: Member, result: Any, block: BlockInput) -> dict[str, Floats]:
+    """``result`` if it is what the schema declares; ValueError names the field that is not."""
+    ticks, symbols = block.shape
+    assert member.context is not None
+    shapes = {
+        "scalar": (ticks,),
+        "symbols": (ticks, symbols),
+        "voters": (ticks, len(member.context.voters)),
+    }
+    for name in result:
+        if name not in member.schema:
+            raise ValueError(f"{member.agent_id} wrote {name!r}, which it did not declare")
+    for name, wanted in member.schema.items():
+        column = result.get(name)
+        if column is None:
+            raise ValueError(f"{member.agent_id} left out {name!r}, which it declares")
+        if column.shape != shapes[wanted.shape] or column.dtype != np.float64:
+            raise ValueError(
+                f"{member.agent_id}.{name} was {column.dtype} {column.shape}, "
+                f"must be float64 {shapes[wanted.shape]}"
+            )
+    return dict(result)
+
+
+def bus_schema(fields: Mapping[str, StateField]) -> dict[str, Field] | None:
+    """An agent's schema in the bus's terms; None for an agent that declares none."""
+    if not fields:
+        return None
+    types = {"scalar": "float", "symbols": "array", "voters": "array", "text": "str"}
+    return {
+        name: Field(
+            type=types[f.shape],  # type: ignore[arg-type]
+            unit=f.unit,
+            low=f.low,
+            high=f.high,
+            nan_ok=f.missing,
+        )
+        for name, f in fields.items()
+    }
+
+
+def form_of(agent: Any) -> Form:
+    """How an agent is to be called, by its class."""
+    if isinstance(agent, BlockAgent):
+        return Form.BLOCK
+    if isinstance(agent, TickAgent):
+        return Form.TICK
+    return Form.GUIDE

@@ -1,0 +1,217 @@
+"""What a finished run hands to the report: every figure from the ledger, the bus or the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mirrorcore.report.results import (
+    AgentRecord,
+    CostRecord,
+    IntakeRecord,
+    LimitRecord,
+    RunIdentity,
+    RunResults,
+    TradeRecord,
+    WeightPath,
+)
+from mirrorcore.swarm.assembly import Swarm
+from mirrorcore.swarm.members import Member
+from mirrorcore.swarm.recorder import Recorder
+from mirrorcore.swarm.scoreboard import FIELDS
+from mirrorcore.syncbus import BusEvent, EventKind
+from mirrorcore.trading.hits import LimitHit
+from mirrorcore.trading.trades import Trade, trade_row
+from mirrorcore.trading.units import exact_decimal
+
+
+@dataclass(slots=True)
+class LifeLog:
+    """Counts the life events the agents table shows."""
+
+    isolations: dict[str, int] = field(default_factory=dict)
+    last_error: dict[str, str] = field(default_factory=dict)
+    events: list[BusEvent] = field(default_factory=list)
+
+    def note(self, event: BusEvent) -> None:
+        if event.kind in (EventKind.FAILURE, EventKind.EXPIRED, EventKind.FLOOD):
+            self.last_error[event.agent_id] = event.detail
+        elif event.kind is EventKind.ISOLATED:
+            self.isolations[event.agent_id] = self.isolations.get(event.agent_id, 0) + 1
+        elif event.kind is EventKind.REGISTERED:
+            return
+        self.events.append(event)
+
+
+def results_of(
+    swarm: Swarm,
+    recorder: Recorder,
+    identity: RunIdentity,
+    lives: LifeLog,
+    warnings: Sequence[str],
+) -> RunResults:
+    """Gather the results of a run that has ended."""
+    ledger = swarm.parts.path.ledger
+    units = ledger.units
+    scale = float(10**units.places)
+    columns = recorder.columns
+    return RunResults(
+        identity=identity,
+        currency=units.currency,
+        initial_equity=ledger.initial / scale,
+        ts=columns.instants(),
+        equity=columns.joined("equity"),
+        shadow_equity=columns.joined("shadow_equity"),
+        benchmark=columns.joined("benchmark"),
+        gross=columns.joined("gross"),
+        net=columns.joined("net"),
+        gate=columns.joined("gate"),
+        fear=columns.joined("fear"),
+        confidence=columns.joined("confidence"),
+        costs=CostRecord(
+            fee_bps=swarm.config.costs.fee_bps,
+            slippage_bps=swarm.config.costs.slippage_bps,
+            fees_paid=ledger.fees / scale,
+            slippage_paid=ledger.slippage / scale,
+            traded_notional=ledger.turnover / scale,
+        ),
+        accounting_residual=exact_decimal(_residual(swarm, recorder), units.places),
+        trades=_trades(swarm, recorder),
+        agents=tuple(_agent(swarm, recorder, member, lives) for member in swarm.members),
+        weights=_weight_path(swarm, recorder),
+        limits=_limits(swarm, recorder.hits),
+        intake=tuple(
+            IntakeRecord(
+                source=source, case=case.description, count=count, action=case.action.value
+            )
+            for source, case, count in swarm.source.verdicts.rows()
+        ),
+        warnings=(*warnings, *_own_warnings(swarm)),
+        orders=recorder.order_count,
+        fills=recorder.fill_count,
+    )
+
+
+def _residual(swarm: Swarm, recorder: Recorder) -> int:
+    at_end = abs(swarm.parts.path.ledger.residual(recorder.last_prices))
+    return max(at_end, recorder.worst_residual)
+
+
+def _trades(swarm: Swarm, recorder: Recorder) -> tuple[TradeRecord, ...]:
+    ledger = swarm.parts.path.ledger
+    ended = int(recorder.columns.ts[-1][-1]) if recorder.columns.ts else 0
+    everything = [*ledger.trades, *ledger.open_trades(recorder.last_prices)]
+    return tuple(_trade(trade, swarm, recorder.last_prices, ended) for trade in everything)
+
+
+def _trade(trade: Trade, swarm: Swarm, prices: Sequence[int], ended: int) -> TradeRecord:
+    units = swarm.parts.path.ledger.units
+    row = trade_row(trade, units)
+    mark = units.price(trade.symbol, prices[trade.symbol])
+    return TradeRecord(
+        id=f"T{trade.number}",
+        symbol=row["symbol"],
+        side=row["side"],
+        open_ts=trade.opened,
+        close_ts=ended if trade.is_open else trade.closed,
+        open_price=float(row["open_rate"]),
+        close_price=float(mark if trade.is_open else row["close_rate"]),
+        quantity=row["amount"],
+        pnl=float(row["profit_abs"]),
+        pnl_ratio=row["profit_ratio"],
+        fees=float(row["fee_open"] + row["fee_close"]),
+        slippage=float(row["slippage"]),
+        is_open=trade.is_open,
+    )
+
+
+def _agent(swarm: Swarm, recorder: Recorder, member: Member, lives: LifeLog) -> AgentRecord:
+    bus, agent_id = swarm.parts.bus, member.agent_id
+    counts = bus.statistics(agent_id)
+    return AgentRecord(
+        id=agent_id,
+        kind=member.kind,
+        state=counts.state,
+        health=bus.health(agent_id).score,
+        calls=counts.calls,
+        failures=counts.failures,
+        isolations=lives.isolations.get(agent_id, 0),
+        restarts=counts.restarts,
+        last_error=lives.last_error.get(agent_id, ""),
+        **_voting(swarm, recorder, agent_id),
+    )
+
+
+def _voting(swarm: Swarm, recorder: Recorder, agent_id: str) -> Mapping[str, Any]:
+    """What only a voter has."""
+    voters = list(swarm.context.voters)
+    if agent_id not in voters:
+        return {}
+    position = voters.index(agent_id)
+    figures: dict[str, Any] = {"votes": True}
+    if recorder.final_scores.size:
+        sums = dict(zip(FIELDS, recorder.final_scores[:, position + 1].tolist(), strict=True))
+        figures["forecasts"] = int(sums["n"])
+        if sums["n"]:
+            figures["hit_rate"] = sums["hits"] / sums["n"]
+        figures["shadow_pnl_gross"] = float(recorder.final_voter_pnl[0, position])
+        figures["shadow_pnl_net"] = float(recorder.final_voter_pnl[1, position])
+    if position < len(recorder.last_weights):
+        figures["last_weight"] = float(recorder.last_weights[position])
+        figures["mean_weight"] = float(recorder.mean_weights()[position])
+    return figures
+
+
+def _weight_path(swarm: Swarm, recorder: Recorder) -> WeightPath | None:
+    voters = tuple(swarm.context.voters)
+    columns = recorder.columns
+    if not columns.weights or not voters:
+        return None
+    matrix = np.zeros((len(columns.weights), len(voters)))
+    for row, weights in enumerate(columns.weights):
+        matrix[row, : len(weights)] = weights
+    return WeightPath(ts=np.array(columns.weight_ts, dtype=np.int64), names=voters, matrix=matrix)
+
+
+def _limits(swarm: Swarm, hits: Sequence[LimitHit]) -> tuple[LimitRecord, ...]:
+    """One row for each limit and symbol over the whole run."""
+    rows: dict[tuple[str, str], list[LimitHit]] = {}
+    for hit in hits:
+        symbol = "" if hit.symbol is None else swarm.context.symbols[hit.symbol]
+        rows.setdefault((hit.limit, symbol), []).append(hit)
+    return tuple(
+        LimitRecord(
+            limit=limit,
+            symbol=symbol,
+            hits=sum(hit.count for hit in group),
+            first_ts=min(hit.ts for hit in group),
+            last_ts=max(hit.last_ts for hit in group),
+            asked=worst.asked,
+            allowed=worst.allowed,
+        )
+        for (limit, symbol), group in sorted(rows.items())
+        for worst in [max(group, key=lambda hit: abs(hit.asked) - abs(hit.allowed))]
+    )
+
+
+def _own_warnings(swarm: Swarm) -> list[str]:
+    """What the reader of the figures has to know."""
+    warnings = []
+    plain = [i.symbol for i in swarm.source.instruments if not i.described]
+    if plain:
+        warnings.append(
+            f"nobody described {', '.join(plain)}: tick and lot of 1e-8, no minimum, shortable"
+        )
+    for change in swarm.parts.path.gateway.changes:
+        warnings.append(f"gateway {change.before} → {change.after}: {change.reason}")
+    for name, interest in swarm.parts.bus.unresolved_interests():
+        warnings.append(f"{name} is interested in {interest}, which is not in the swarm")
+    residual: int = swarm.parts.bus.accounting_residual()
+    if residual:
+        warnings.append(
+            f"{residual} deliveries on the bus are unaccounted for: a defect, report it"
+        )
+    return warnings

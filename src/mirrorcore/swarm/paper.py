@@ -1,0 +1,97 @@
+"""Paper: the same swarm at the pace of the market, or a multiple of it, with simulated fills.
+
+What was not decided by the records themselves (late answers of agents) is journalled beside them,
+so that the run can be repeated to the same fingerprint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from mirrorcore.clock import SECOND, PacedClock, Stopwatch
+from mirrorcore.config.model import RunConfig
+from mirrorcore.data_sources.source import HistorySource
+from mirrorcore.errors import DataError
+from mirrorcore.swarm.engine import CHECKPOINT_TICKS
+from mirrorcore.swarm.pace import PaperPace
+from mirrorcore.swarm.replay import Progress
+from mirrorcore.swarm.run import Run, RunOutcome, carry_out
+from mirrorcore.swarm.sources import open_source
+from mirrorcore.swarm.watching import SwarmSnapshot, look
+
+
+def run_paper(
+    config: RunConfig,
+    *,
+    seconds: float = 0.0,
+    without: Sequence[str] = (),
+    source: HistorySource | None = None,
+    start_tick: int | None = None,
+    warm: Progress | None = None,
+    watch: Callable[[SwarmSnapshot], None] | None = None,
+) -> RunOutcome:
+    """Trade on paper until the source ends, ``seconds`` of wall time pass, or Ctrl-C.
+
+    Parameters
+    ----------
+    seconds: wall time after the warm-up; 0 for no limit.
+    start_tick: first tick that is traded; by default the one after ``paper.warmup``.
+    warm: told of the progress of the warm-up.
+    watch: shown the swarm after each tick.
+    """
+    source = source or open_source(config)
+    first = config.paper.warmup // source.bar_ns if start_tick is None else start_tick
+    total = source.ticks_total()
+    if total is not None and first >= total:
+        raise DataError(
+            f"the market has {total} ticks and the warm-up alone needs {first}",
+            hint="shorten paper.warmup or give a longer history",
+        )
+    run = Run.open(
+        config, source, mode="paper", full=True, without=without, notes={"start_tick": first}
+    )
+    return carry_out(run, asyncio.new_event_loop(), _trade(run, first, seconds, warm, watch))
+
+
+async def _trade(
+    run: Run,
+    first: int,
+    seconds: float,
+    warm: Progress | None,
+    watch: Callable[[SwarmSnapshot], None] | None,
+) -> None:
+    source, parts = run.swarm.source, run.swarm.parts
+    warm_up(run, source, first, warm)
+    pace: PaperPace | None = None
+    watch_over = Stopwatch()
+    for block in source.blocks(start_tick=first, max_rows=1):
+        ts = int(block.ts[0])
+        if pace is None:
+            start = ts - source.bar_ns
+            run.begin(start)
+            wall = PacedClock(start, run.config.paper.speed)
+            pace = PaperPace(parts.bus, parts.clock, wall, run.scribe.admission)
+            watch_over = Stopwatch()
+        await pace.wait_for(ts)
+        run.scribe.inputs(block)
+        await run.engine.run(block, pace)
+        source.verdicts.check()
+        if watch is not None:
+            watch(look(run))
+        if 0 < seconds <= watch_over.wall_ns() / SECOND:
+            return
+
+
+def warm_up(run: Run, source: HistorySource, first: int, progress: Progress | None) -> None:
+    """Take the ticks before ``first`` through features and votes, without trading."""
+    done = 0
+    if first == 0:
+        return
+    for block in source.blocks(max_rows=CHECKPOINT_TICKS):
+        run.engine.warm(block.rows(0, min(len(block), first - done)))
+        done = min(first, done + len(block))
+        if progress is not None:
+            progress(done, first)
+        if done == first:
+            return

@@ -1,0 +1,52 @@
+"""Replay of history: as fast as the machine allows, on virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mirrorcore.clock import VirtualTimeLoop
+from mirrorcore.config.model import RunConfig
+from mirrorcore.data_sources.source import HistorySource
+from mirrorcore.swarm.engine import CHECKPOINT_TICKS
+from mirrorcore.swarm.pace import HistoryPace
+from mirrorcore.swarm.run import Run, RunOutcome, carry_out
+from mirrorcore.swarm.sources import open_source
+
+Progress = Callable[[int, int | None], None]
+"""Told how many ticks are done, and how many there are if that is known."""
+
+
+def replay_history(
+    config: RunConfig,
+    *,
+    source: HistorySource | None = None,
+    without: Sequence[str] = (),
+    progress: Progress | None = None,
+    block_rows: int = CHECKPOINT_TICKS,
+) -> RunOutcome:
+    """A backtest of the configured swarm over the configured market.
+
+    Raises
+    ------
+    ConfigError, DataError: what cannot be run, before anything is written; DataError also when
+        more than one in a hundred records had to be rejected on the way.
+    """
+    source = source or open_source(config)
+    run = Run.open(
+        config, source, mode="replay", full=config.journal.mode == "full", without=without
+    )
+    parts = run.swarm.parts
+    pace = HistoryPace(parts.bus, parts.clock)
+
+    async def work() -> None:
+        begun = False
+        for block in source.blocks(max_rows=block_rows):
+            if not begun:
+                run.begin(int(block.ts[0]) - source.bar_ns)
+                begun = True
+            await run.engine.run(block, pace)
+            source.verdicts.check()
+            if progress is not None:
+                progress(run.recorder.ticks, source.ticks_total())
+
+    return carry_out(run, VirtualTimeLoop(parts.clock), work())

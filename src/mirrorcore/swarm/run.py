@@ -1,0 +1,223 @@
+"""The life of a run: its folder, its identity, its end. Replay and paper fill in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mirrorcore
+from mirrorcore.clock import Stopwatch
+from mirrorcore.config import config_hash, to_toml
+from mirrorcore.config.model import RunConfig
+from mirrorcore.data_sources.source import HistorySource
+from mirrorcore.journal import Journal, RunDirectory, RunRegistry, RunStatus
+from mirrorcore.report.results import RunIdentity, RunResults
+from mirrorcore.report.store import save_results
+from mirrorcore.swarm.assembly import Swarm, assemble
+from mirrorcore.swarm.digests import fingerprint
+from mirrorcore.swarm.engine import Engine
+from mirrorcore.swarm.environment import package_versions, peak_memory_mb, processor_class
+from mirrorcore.swarm.outcome import LifeLog, results_of
+from mirrorcore.swarm.recorder import Recorder
+from mirrorcore.swarm.scribe import Scribe
+from mirrorcore.syncbus import BusEvent, EventKind
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A run that has ended, with its results in hand and on disk."""
+
+    run_id: str
+    path: Path
+    results: RunResults
+    parts: Mapping[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.results.identity.fingerprint
+
+
+class Run:
+    """A run in progress: swarm, recorder and journal over one folder.
+
+    Use :meth:`open`; end it with :meth:`finish` or :meth:`abort`.
+    """
+
+    def __init__(
+        self,
+        folder: RunDirectory,
+        config: RunConfig,
+        swarm: Swarm,
+        journal: Journal,
+        *,
+        mode: str,
+        full: bool,
+        notes: Mapping[str, Any],
+    ) -> None:
+        self.folder = folder
+        self.config = config
+        self.swarm = swarm
+        self.recorder = Recorder(swarm)
+        self.scribe = Scribe(swarm, self.recorder, journal, full=full)
+        self.engine = Engine(swarm.parts, [self.scribe])
+        self.lives = LifeLog()
+        self.mode = mode
+        self.warnings: list[str] = []
+        self._journal = journal
+        self._watch = Stopwatch()
+        self._notes = dict(notes)
+        self._start = 0
+        bus = swarm.parts.bus
+        bus.on_event(self._on_event)
+
+    @classmethod
+    def open(
+        cls,
+        config: RunConfig,
+        source: HistorySource,
+        *,
+        mode: str,
+        full: bool,
+        without: Sequence[str] = (),
+        notes: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
+        inputs = {source.name: source.digest(), **_agent_files(config)}
+        source.verdicts.check(least=0)
+        assemble(config, source, "trial", without=without)
+        registry = RunRegistry(config.storage.runs)
+        identity = {
+            "config": to_toml(config),
+            "config_hash": config_hash(config),
+            "without": list(without),
+            "versions": package_versions(),
+            "processor": processor_class(),
+            "seed": config.seed,
+            "source": source.name,
+            "symbols": list(source.symbols),
+            "bar_ns": source.bar_ns,
+            "inputs": inputs,
+            **(notes or {}),
+        }
+        folder = registry.create(mode, identity)
+        try:
+            swarm = assemble(config, source, folder.id, without=without)
+            journal = Journal.create(folder.journal)
+            journal.append("run", 0, identity)
+        except BaseException:
+            folder.finish(RunStatus.FAILED)
+            raise
+        return cls(folder, config, swarm, journal, mode=mode, full=full, notes=identity)
+
+    def begin(self, instant: int) -> None:
+        """The instant at which the run holds its initial equity."""
+        self._start = instant
+        self.swarm.parts.clock.advance_to(instant)
+
+    def _on_event(self, event: BusEvent) -> None:
+        self.lives.note(event)
+        if event.kind is EventKind.REGISTERED:
+            return
+        self.scribe.life(event)
+        if event.kind is EventKind.ESCALATION:
+            gateway = self.swarm.parts.path.gateway
+            gateway.reduce(f"{event.agent_id} has failed for good: {event.detail}", ts=event.t)
+
+    def finish(self, status: RunStatus = RunStatus.FINISHED) -> RunOutcome:
+        """Close the books, write results and run.json, and let go of the folder."""
+        swarm, recorder = self.swarm, self.recorder
+        swarm.parts.path.close(swarm.parts.clock.now())
+        drained = recorder.finish()
+        inputs = dict(self._notes["inputs"])
+        parts = {
+            "seed": str(self.config.seed),
+            **{f"input:{name}": digest for name, digest in inputs.items()},
+            **swarm.digests.results(),
+        }
+        mark = fingerprint(parts)
+        self.scribe.finish(drained, mark, parts)
+        identity = self._identity(status, mark, parts)
+        results = results_of(swarm, recorder, identity, self.lives, self.warnings)
+        save_results(results, self.folder.path)
+        self.folder.finish(
+            status,
+            fingerprint=mark,
+            parts=parts,
+            journal_head=self._journal.head,
+            ticks=recorder.ticks,
+        )
+        return RunOutcome(self.folder.id, self.folder.path, results, parts)
+
+    def abort(self) -> None:
+        """The run cannot go on: what was journalled stays, the folder says it failed."""
+        try:
+            self._journal.close()
+        finally:
+            self.folder.finish(RunStatus.FAILED)
+
+    def _identity(self, status: RunStatus, mark: str, parts: Mapping[str, str]) -> RunIdentity:
+        source, recorder = self.swarm.source, self.recorder
+        ended = int(recorder.columns.ts[-1][-1]) if recorder.columns.ts else self._start
+        return RunIdentity(
+            run_id=self.folder.id,
+            mode=self.mode,
+            data=source.name,
+            symbols=source.symbols,
+            bar_ns=source.bar_ns,
+            period_start=self._start,
+            period_end=ended,
+            config_hash=config_hash(self.config),
+            code_version=mirrorcore.__version__,
+            fingerprint=mark,
+            status=str(status),
+            processor=self._notes["processor"],
+            seeds={"run": self.config.seed},
+            input_digests=dict(self._notes["inputs"]),
+            fingerprint_parts=dict(parts),
+            package_versions=dict(self._notes["versions"]),
+            wall_s=self._watch.wall_ns() / 1e9,
+            cpu_s=self._watch.cpu_ns() / 1e9,
+            peak_rss_mb=peak_memory_mb(),
+            symbol_bars=recorder.symbol_bars,
+            ticks=recorder.ticks,
+        )
+
+
+def _agent_files(config: RunConfig) -> dict[str, str]:
+    """Digests of the files users' own agents come from: another agent is another run."""
+    return {
+        f"agent {entry.id}": hashlib.sha256(entry.file.read_bytes()).hexdigest()
+        for entry in config.agent
+        if entry.file is not None and entry.file.is_file()
+    }
+
+
+def drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
+    """Run ``work`` to its end on ``loop``, cancel what is left over, and close the loop."""
+    try:
+        loop.run_until_complete(work)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+
+
+def carry_out(
+    run: Run, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]
+) -> RunOutcome:
+    """Drive ``work`` and end the run as it deserves: finished, interrupted or failed."""
+    try:
+        drive(loop, work)
+    except KeyboardInterrupt:
+        return run.finish(RunStatus.INTERRUPTED)
+    except BaseException:
+        run.abort()
+        raise
+    return run.finish()
