@@ -114,6 +114,43 @@ def test_a_symbol_alone_equals_the_symbol_among_five(seed: int) -> None:
         assert differing(alone, ours) == []
 
 
+def same_state(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_state(one[k], other[k]) for k in one)
+    return bool(np.array_equal(one, other))
+
+
+def test_a_symbol_that_begins_anew_has_the_state_of_one_never_seen_before() -> None:
+    present = np.ones((LIMIT + 260, 2), dtype=bool)
+    present[200 : 200 + LIMIT, 0] = False
+    block = market(LIMIT + 260, 2, seed=14, present=present)
+    late = present.copy()
+    late[:200, 0] = False
+    seen, unseen = FeatureEngine(2, BAR), FeatureEngine(2, BAR)
+    for piece in pieces(block, [200 + LIMIT + 30]):
+        seen.update(piece)
+    unseen.update(replace(block, present=late))
+    assert same_state(seen.checkpoint(), unseen.checkpoint())
+
+
+@pytest.mark.parametrize("first", ["high", "low"])
+def test_two_bars_of_a_symbol_in_one_interval_are_one_bar(first: str) -> None:
+    block = market(400, 1, seed=18)
+    split, second = 350, {"high": "low", "low": "high"}[first]
+    bar = block.rows(split, split + 1)
+    early = replace(bar, **{second: bar.close}, volume=0.25 * bar.volume)
+    early = replace(early, close=getattr(bar, first))
+    late = replace(bar, **{first: bar.close}, volume=0.75 * bar.volume, ts=bar.ts + SECOND)
+    engine = FeatureEngine(1, BAR)
+    parts = [block.rows(0, split), early, late, block.rows(split + 1, 400)]
+    found = [engine.update(part) for part in parts]
+    whole = run(block)
+    joined = columns([found[0], found[2], found[3]])
+    rest = [name for name in whole if name != "volume_z"]
+    assert differing({n: joined[n] for n in rest}, {n: whole[n] for n in rest}) == []
+    assert np.allclose(joined["volume_z"], whole["volume_z"], rtol=1e-12, equal_nan=True)
+
+
 @pytest.mark.parametrize("silence", [LIMIT - 1, LIMIT, 3 * LIMIT])
 def test_a_silent_symbol_begins_anew_alone_and_among_others(silence: int) -> None:
     ticks = 400 + silence + 400
@@ -132,6 +169,15 @@ def test_a_silent_symbol_begins_anew_alone_and_among_others(silence: int) -> Non
         assert np.isnan(waiting).all()
     else:
         assert not np.isnan(after["vol_slow"]).any()
+
+
+def test_a_pause_of_years_is_jumped_over_not_walked_through() -> None:
+    block = market(700, 1, seed=8)
+    bars = FeatureEngine(1, SECOND)
+    long_after = block.ts + np.where(np.arange(700) < 300, 0, 30 * 365 * DAY)
+    found = bars.update(replace(block, ts=long_after)).rows(300, 700)
+    anew = FeatureEngine(1, SECOND).update(replace(block, ts=long_after).rows(300, 700))
+    assert differing(columns([found]), columns([anew])) == []
 
 
 def test_an_interval_without_a_bar_is_a_row_without_a_move() -> None:
@@ -214,7 +260,15 @@ def plain_types(state: object) -> bool:
 
 @pytest.mark.parametrize("at", [0, 1, 130, 640])
 def test_a_checkpoint_goes_on_with_the_same_bits(at: int) -> None:
-    _, block = staggered(300, 3, seed=21)
+    _, block = staggered(250, 3, seed=21)
+    assert_goes_on(block, at)
+
+
+def test_a_checkpoint_after_all_warm_ups_goes_on_with_the_same_bits() -> None:
+    assert_goes_on(market(900, 3, seed=22, holes=0.2), 611)
+
+
+def assert_goes_on(block: MarketBlock, at: int) -> None:
     engine, other = FeatureEngine(3, BAR), FeatureEngine(3, BAR)
     engine.update(block.rows(0, at))
     state = engine.checkpoint()
