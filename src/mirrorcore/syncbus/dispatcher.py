@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import Clock, VirtualClock, stamp_ns
+from mirrorcore.syncbus.edge import Edge
 from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFailed, describe
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.source import StateSource
     from mirrorcore.syncbus.supervisor import Supervisor
+
+
+_NO_EDGES: Iterator[Edge] = iter(())
 
 
 class Dispatcher:
@@ -170,24 +175,21 @@ class Dispatcher:
 
     # -- calling agents -----------------------------------------------------------------------
 
-    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # unrolled: the hot path
+    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # the hot path
         """Some calls of one agent: its messages, then its dirty edges."""
         agent = mailbox.agent
-        handler = agent.handlers.on_update
-        probing = agent.breaker.probing
-        pending = mailbox.pending if handler is not None else ()
+        first = mailbox.calls
         limit = mailbox.turn
-        calls = 0
+        probing = agent.breaker.probing
+        edges: Iterator[Edge] = _NO_EDGES
         self.current = agent
         started = stamp_ns()
         try:
-            while calls < limit:
-                if mailbox.urgent:
-                    calls += self._urgent(agent)
-                    if mailbox.gated:
-                        break
-                elif pending:
-                    edge = pending.popleft()
+            open_ = not mailbox.urgent or self._urgent(agent, first + limit)
+            handler = agent.handlers.on_update
+            if open_ and handler is not None and mailbox.calls - first < limit:
+                edges = mailbox.take_edges(limit)
+                for edge in edges:
                     edge.queued = False
                     source = edge.source
                     if edge.plain and source.version - edge.seen == 1:
@@ -199,47 +201,51 @@ class Dispatcher:
                         if taken is None:
                             continue
                         update = taken
-                    calls += 1
                     mailbox.calls += 1
                     try:
-                        result = handler(update)  # type: ignore[misc]
+                        result = handler(update)
                     except BaseException as error:
                         self._raised(agent, error)
-                        continue
-                    if result is not None:
-                        self._returned(agent, result, None)
-                    elif probing:
-                        self.supervisor.succeeded(agent)
-                else:
-                    break
+                    else:
+                        if result is not None:
+                            self._returned(agent, result, None)
+                        elif probing:
+                            self.supervisor.succeeded(agent)
+                    if mailbox.urgent and not self._urgent(agent, first + limit):
+                        break
         finally:
             self.current = None
+            calls = mailbox.calls - first
             if calls:
                 took = stamp_ns() - started
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
-            if pending or mailbox.urgent:
-                if agent.flooded:
-                    self._flooded(agent)
-                mailbox.rest()
-            else:
-                mailbox.held = not mailbox.pushes
+            if edges is not _NO_EDGES:
+                mailbox.put_back(edges)
+            if agent.flooded:
+                self._flooded(agent)
+            mailbox.rest()
         return calls
 
-    def _urgent(self, agent: Agent) -> int:
-        """What goes before the next state: signals of anybody, the own gate, the own messages."""
+    def _urgent(self, agent: Agent, until: int) -> bool:
+        """What goes before the next state: signals of anybody, the own gate, the own messages.
+
+        False where the agent may not be called any more.
+        """
         mailbox = agent.mailbox
-        if self.critical:
-            self.serve_critical()
-            self.current = agent
-        if mailbox.gated:
-            return 0
-        if mailbox.inbox:
+        while True:
+            if self.critical:
+                self.serve_critical()
+                self.current = agent
+            if mailbox.gated:
+                return False
+            if not mailbox.inbox:
+                mailbox.urgent = False
+                return True
+            if mailbox.calls >= until:
+                return True
             self._deliver(agent, mailbox.inbox.popleft())
-            return 1
-        mailbox.urgent = False
-        return 0
 
     def call(self, agent: Agent, handler: Callable[..., Any], *args: Any) -> None:
         """One call of ``agent`` outside its lanes (a tick)."""
@@ -350,10 +356,10 @@ class Dispatcher:
         self, agent: Agent, result: Any, envelope: Envelope | None, *, side: bool = False
     ) -> None:
         """A handler returned something: an awaitable to run, or its plain answer."""
-        if hasattr(result, "send") and hasattr(result, "throw"):
+        if type(result) is CoroutineType:
             self._begin(agent, result, envelope, side=side)
         elif hasattr(result, "__await__"):
-            self._begin(agent, result.__await__(), envelope, side=side)
+            self._begin(agent, _await(result), envelope, side=side)
         else:
             self._done(agent, envelope, None, result)
 
@@ -504,3 +510,8 @@ class Dispatcher:
         self.supervisor.failed(
             agent, FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
         )
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
+    """Whatever can be awaited, as a coroutine."""
+    return await awaitable

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.syncbus.edge import Edge
@@ -78,7 +79,7 @@ class Mailbox:
         self.gated = self.urgent = False
         self.calls = 0
         self.burst = self.burst_call = self.sends = self.sends_call = 0
-        self.pending: deque[Edge] = deque()
+        self.pending: list[Edge] = []
         self.inbox: deque[Envelope] | None = None
         self.signals: deque[Any] | None = None
         self.edges: dict[str, Edge] = {}
@@ -112,10 +113,6 @@ class Mailbox:
     def inbox_length(self) -> int:
         return 0 if self.inbox is None else len(self.inbox)
 
-    @property
-    def has_work(self) -> bool:
-        return bool(self.inbox or (self.pushes and self.pending))
-
     def close_gate(self) -> None:
         self.gated = self.held = self.urgent = True
 
@@ -128,11 +125,23 @@ class Mailbox:
         """A turn has ended: announce what is left, or wait to be announced."""
         if self.gated:
             return
-        if self.has_work:
+        if self.inbox or (self.pending and self.pushes):
             self.held = True
             self.ready.append(self)
         else:
             self.held = not self.pushes
+
+    def take_edges(self, limit: int) -> Iterator[Edge]:
+        """The oldest dirty edges, up to ``limit``; those not used are to be put back."""
+        pending = self.pending
+        self.pending = pending[limit:]
+        return iter(pending if len(pending) <= limit else pending[:limit])
+
+    def put_back(self, edges: Iterator[Edge]) -> None:
+        """The rest of what was taken goes before what came since."""
+        left = [*edges]
+        if left:
+            self.pending = left + self.pending
 
     def signal(self, signal: Any) -> None:
         """Add to the critical lane."""

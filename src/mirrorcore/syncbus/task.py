@@ -29,6 +29,12 @@ def _references_unheld() -> int:
 
 
 _UNHELD = _references_unheld()
+# asyncio takes anything that behaves like a task; the type stubs do not say so.
+_enter, _leave, _register = (
+    cast(Any, _enter_task),
+    cast(Any, _leave_task),
+    cast(Any, _register_task),
+)
 Coro = Coroutine[Any, Any, Any]
 
 
@@ -72,7 +78,7 @@ class HandlerTask(asyncio.Future[Any]):
         self.starting = False
         if self.ended:
             return True
-        _register_task(_as_task(self))
+        _register(self)
         return False
 
     # -- what asyncio expects of a task -----------------------------------------------------------
@@ -130,8 +136,8 @@ class HandlerTask(asyncio.Future[Any]):
         loop = self.get_loop()
         outer = asyncio.current_task(loop)
         if outer is not None:
-            _leave_task(loop, outer)
-        _enter_task(loop, _as_task(self))
+            _leave(loop, outer)
+        _enter(loop, self)
         try:
             if error is None:
                 awaited = self._context.run(coro.send, None)
@@ -147,9 +153,9 @@ class HandlerTask(asyncio.Future[Any]):
         else:
             self._wait_for(awaited)
         finally:
-            _leave_task(loop, _as_task(self))
+            _leave(loop, self)
             if outer is not None:
-                _enter_task(loop, outer)
+                _enter(loop, outer)
         if self.ended and not self.starting:
             self._settle()
             self._on_done(self)
@@ -199,8 +205,3 @@ class HandlerTask(asyncio.Future[Any]):
 
     def _misuse(self, text: str) -> None:
         self.get_loop().call_soon(self._resume, RuntimeError(text))
-
-
-def _as_task(task: HandlerTask) -> asyncio.Task[Any]:
-    """asyncio takes anything that behaves like a task; the type stubs do not say so."""
-    return cast("asyncio.Task[Any]", task)
