@@ -190,11 +190,14 @@ class Record:
     def fold(
         self, kept: float, n: float, hits: float, claimed: float, xx: float, xy: float
     ) -> None:
-        """Forget by ``kept`` and add what one period brought."""
+        """Forget by ``kept`` and add what one period brought; nothing if it scored no forecast."""
         rate, _ = self.rate()
         self._spread *= kept
         self._weight *= kept
-        if n > 0.0:
+        if n < 1.0:
+            # Also where the scores were started anew and their counts fell.
+            n = hits = claimed = xx = xy = 0.0
+        else:
             surprise = clipped(hits, 0.0, n) - rate * n
             self._spread += surprise * surprise / (rate * (1.0 - rate) * n)
             self._weight += 1.0

@@ -34,7 +34,7 @@ class SelfAwarenessAgent(TickAgent):
     Drift is a cumulative sum against lost skill (Page, 1954). With IC0 the voter's own trust, or
     ``reference_ic``, and n standardised products x in a period:
 
-        S' = max(0, S - IC0 (Σx - n IC0 / 2) / φ), at most h;  drift = S / h, alarm at 1
+        S' = max(0, S - IC0 (Σx - n IC0 / 2) / φ), at most 2h;  drift = min(1, S / h), alarm at 1
 
     Its mean delay after a loss is (h - 1) / (IC0² / 2) observations; it falls again when skill
     returns. A voter whose trust is below ``least_ic`` has nothing to lose and its S fades.
@@ -127,7 +127,7 @@ class SelfAwarenessAgent(TickAgent):
         return {
             "trust": self._trust,
             "trust_error": self._error,
-            "drift": self._cusum / self.threshold,
+            "drift": np.minimum(self._cusum / self.threshold, 1.0),
             "opinions": self._opinions.usual,
             "coherence": self._opinions.coherence,
             "m_herd": self._opinions.factor,
@@ -218,7 +218,7 @@ class SelfAwarenessAgent(TickAgent):
         watched = np.abs(reference) >= self.least_ic
         faded = self._cusum * halved(elapsed, _FORGET_DRIFT)
         moved = np.where(watched, self._cusum + evidence, faded)
-        self._cusum = np.clip(moved, 0.0, self.threshold)
+        self._cusum = np.clip(moved, 0.0, 2.0 * self.threshold)
 
 
 def _family(raw: Floats, precision: Floats) -> tuple[float, float]:
