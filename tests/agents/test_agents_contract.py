@@ -278,6 +278,19 @@ def test_missing_data_lowers_confidence_and_never_raises(hours: Hours, name: str
     assert confidence[-1] < 0.85 * confident
 
 
+@pytest.mark.parametrize("name", TICK_AGENTS)
+def test_units_of_price_and_quantity_change_no_report(hours: Hours, name: str) -> None:
+    other = Hours(hours.hours)
+    other.data = categorized(scaled(hours.data.market, 1000.0, 1e-3))
+    other.votes = hours.votes
+    for one, two in zip(hours.run(name), other.run(name), strict=True):
+        for field, value in one.items():
+            if isinstance(value, str):
+                assert two[field] == value
+            else:
+                np.testing.assert_allclose(two[field], value, rtol=1e-6, atol=1e-9, err_msg=field)
+
+
 NUMBERS = st.one_of(
     HUGE,
     st.integers(-(10**30), 10**30),

@@ -297,6 +297,33 @@ def test_who_claims_more_than_it_shows_is_cut() -> None:
     assert modest["m_ego"] == 1.0, "modesty is no reason to lever up"
 
 
+def calibration_error(p: Any, y: Any, bins: int = 15) -> float:
+    """Expected calibration error with bins of equal mass."""
+    order = np.argsort(p)
+    groups = np.array_split(order, bins)
+    return sum(abs(p[g].mean() - y[g].mean()) * len(g) for g in groups) / len(p)
+
+
+@pytest.mark.parametrize("boast", [0.5, 1.0, 2.0, 4.0])
+def test_the_measured_slope_repairs_stated_confidence(boast: float) -> None:
+    """Odds stated too large or too small by a factor are calibrated again after 2,000 forecasts."""
+    agent, handle = attached("EgoProcessor")
+    trader = Trader(1 / boast, size=0.6 * boast)
+    for hour in range(84):
+        view = trader.hour()
+        slope = lone_tick(agent, handle, MIDNIGHT + hour * HOUR, performance=view)["calibration"]
+    rng = np.random.default_rng(9)
+    x = 0.6 * rng.normal(size=20_000)
+    y = (rng.random(x.size) < 1 / (1 + np.exp(-x))).astype(float)
+    null = math.sqrt(2 / math.pi) * math.sqrt(15 * 0.25 / x.size)
+    repaired = calibration_error(1 / (1 + np.exp(-slope * boast * x)), y)
+    # The slope itself is known to one standard error after 2,000 forecasts.
+    error = 1 / math.sqrt(84 * 24 * 0.25 * 0.36 * boast**2 + 4)
+    assert repaired <= null + 0.01 + 2 * error * boast * 0.25 * 0.6 * math.sqrt(2 / math.pi)
+    if boast != 1.0:
+        assert repaired < 0.6 * calibration_error(1 / (1 + np.exp(-boast * x)), y)
+
+
 def test_the_hit_rate_is_a_beta_posterior() -> None:
     record = Record()
     record.fold(1.0, 40.0, 29.0, 24.0, 1.0, 0.4)
