@@ -175,7 +175,7 @@ class Dispatcher:
 
     # -- calling agents -----------------------------------------------------------------------
 
-    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # the hot path
+    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912  # the hot path
         """Some calls of one agent: its messages, then its dirty edges."""
         agent = mailbox.agent
         first = mailbox.calls

@@ -6,18 +6,21 @@ buffer: views handed out before keep the old one alive and never change.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from array import array
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from mirrorcore.syncbus.messages import Update
-
 _FIRST_ROWS = 64
 _MOST_ROWS = 4096
+_LARGEST = 1 << 1023
+"""Beyond it an integer is no float."""
+
+STAGED_ROWS = 64
+_STAGED_BYTES = STAGED_ROWS * 16
 
 
 class Series(msgspec.Struct, frozen=True, eq=False):
@@ -37,7 +40,7 @@ class Column:
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], cap_bytes: int) -> None:
         width = int(np.prod(shape, dtype=np.int64)) * 8 + 8
-        self._keep = max(1, min(_MOST_ROWS, cap_bytes // (2 * width)))
+        self._keep = max(1, min(_MOST_ROWS, (cap_bytes - _STAGED_BYTES) // (2 * width)))
         rows = min(_FIRST_ROWS, 2 * self._keep)
         self._t = np.empty(rows, np.int64)
         self._values = np.empty((rows, *shape), dtype)
@@ -119,16 +122,18 @@ class Column:
 class History:
     """The columns of one source."""
 
-    __slots__ = ("_cap_bytes", "_columns", "_room")
+    __slots__ = ("_cap_bytes", "_columns", "_room", "_staged")
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap_bytes = cap_bytes
         self._room = 4  # columns that share the cap
         self._columns: dict[str, Column] = {}
+        self._staged: dict[str, tuple[array[float], array[int]]] = {}
 
     @property
     def nbytes(self) -> int:
-        return sum(column.nbytes for column in self._columns.values())
+        columns = sum(column.nbytes for column in self._columns.values())
+        return columns + len(self._staged) * _STAGED_BYTES
 
     def shrink_to(self, cap_bytes: int) -> None:
         """From now on keep no more than ``cap_bytes``; rows beyond that are forgotten."""
@@ -136,37 +141,45 @@ class History:
             self._cap_bytes = cap_bytes
             self._rebuild()
 
-    def record(self, updates: Sequence[Update]) -> None:
-        """Published deltas, oldest first; where all have the same fields, column by column."""
-        if not updates:
-            return
-        deltas = [update.fields for update in updates]
-        names = tuple(deltas[0])
-        alike = len(names) > 1 and sum(map(len, deltas)) == len(names) * len(deltas)
-        try:
-            rows = list(map(itemgetter(*names), deltas)) if alike else []
-        except KeyError:
-            rows = []
-        if rows:
-            instants = np.fromiter((update.t for update in updates), np.int64, len(updates))
-            for name, values in zip(names, zip(*rows, strict=True), strict=True):
-                self._append(name, instants, values)
-            return
-        for update in updates:
-            for name, value in update.fields.items():
-                self._column(name, value).append(update.t, value)
+    def append(self, t: int, fields: Mapping[str, Any]) -> None:
+        """One published delta. Plain numbers are staged: moved to their column 64 at a time."""
+        for name, value in fields.items():
+            try:
+                staged_values, staged_t = self._staged[name]
+                staged_values.append(value)
+                staged_t.append(t)
+            except (KeyError, TypeError, OverflowError):
+                self._append_row(t, name, value)
+            else:
+                if len(staged_t) == STAGED_ROWS:
+                    self._flush(name)
 
-    def _append(self, name: str, instants: npt.NDArray[np.int64], values: Sequence[Any]) -> None:
-        column = self._column(name, values[0])
-        if column.holds_numbers and set(map(type, values)) == {float}:
-            column.extend(instants, np.fromiter(values, np.float64, len(values)))
+    def _append_row(self, t: int, name: str, value: Any) -> None:
+        self._flush(name)
+        column = self._column(name, value)
+        column.append(t, value)
+        if column.holds_numbers:
+            self._staged[name] = (array("d"), array("q"))
+        else:
+            self._staged.pop(name, None)
+
+    def _flush(self, name: str) -> None:
+        """Move what is staged of one field to its column."""
+        staged = self._staged.get(name)
+        if staged is None or not staged[1]:
             return
-        for instant, value in zip(instants, values, strict=True):
-            self._column(name, value).append(int(instant), value)
+        values, t = staged
+        self._columns[name].extend(np.array(t, np.int64), np.array(values, np.float64))
+        del values[:], t[:]
+
+    def _flush_all(self) -> None:
+        for name in self._staged:
+            self._flush(name)
 
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""
         for name, values in arrays.items():
+            self._flush(name)
             column = self._column(name, _sample(values))
             if values.dtype.kind in "fiub" and column.fits(_sample(values)):
                 column.extend(t, values)
@@ -177,6 +190,7 @@ class History:
     def read(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
     ) -> dict[str, Series]:
+        self._flush_all()
         names = self._columns if fields is None else [f for f in fields if f in self._columns]
         return {name: self._columns[name].series(since, limit) for name in names}
 
@@ -184,6 +198,7 @@ class History:
         return self._cap_bytes // self._room
 
     def _rebuild(self) -> None:
+        self._flush_all()
         for name, column in self._columns.items():
             self._columns[name] = column.rebuilt(self._share())
 
@@ -196,6 +211,7 @@ class History:
             column = self._columns[name] = Column(*_layout(value), self._share())
         elif not column.fits(value) and not column.holds_objects:
             column = self._columns[name] = column.rebuilt(self._share(), as_objects=True)
+            self._staged.pop(name, None)
         return column
 
 
@@ -206,7 +222,7 @@ def _sample(values: npt.NDArray[Any]) -> Any:
 
 
 def _layout(value: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    if isinstance(value, float | int):
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST):
         return (), np.dtype(np.float64)
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         return value.shape, np.dtype(np.float64)

@@ -53,7 +53,6 @@ class StateSource:
     __slots__ = (
         "_dispatcher",
         "_history",
-        "_recorded",
         "_ring",
         "block",
         "edges",
@@ -97,7 +96,6 @@ class StateSource:
         self.masked: list[Edge] = []
         self.block: Block | None = None
         self._ring: list[Update | None] = []
-        self._recorded = 0
         self._history: History | None = None
         self._dispatcher = dispatcher
 
@@ -107,6 +105,7 @@ class StateSource:
         """Apply a checked, private ``delta`` at instant ``t``; returns the new version."""
         if self.block is not None:
             self.settle()
+            self._record_rows()
         self.version = version = self.version + 1
         self.state = {**self.state, **delta}
         self.t = t
@@ -116,8 +115,9 @@ class StateSource:
             self._ring[(version - 1) & _SLOT] = update
         except IndexError:
             self._ring.append(update)
-        if not version & _SLOT:
-            self._record()
+        if self._history is None:
+            self._history = History(self.history_cap)
+        self._history.append(t, delta)
         dispatcher = self._dispatcher
         if dispatcher.witness is not None:
             dispatcher.witness(self.name, t, delta)
@@ -165,7 +165,7 @@ class StateSource:
         """Keep the rows reached, drop those to come."""
         self.settle()
         if self.block is not None:
-            self._record()
+            self._record_rows()
             self.block = None
             # Readers that pull find rows through the block; without it they need their mark.
             self._mark_behind(pulling=True)
@@ -183,8 +183,6 @@ class StateSource:
         new = self._unsettled(block)
         if not new:
             return
-        if self._recorded < self.version:
-            self._record()
         stop = block.settled + new
         first_version = self.version + 1
         for edge in self.masked:
@@ -197,10 +195,7 @@ class StateSource:
         delta = block.row(stop - 1)
         self.version += new - 1
         self._fill_ring(first_version)
-        # Storing may record history: the rows before this one are the block's to record.
-        self._recorded = self.version
         self._store_row(delta, int(block.ts[stop - 1]))
-        self._recorded = self.version
 
     def mark_reached(self) -> None:
         """Rows were reached: mark the edges of those who are called for updates."""
@@ -281,7 +276,7 @@ class StateSource:
     ) -> dict[str, Series]:
         """The history of some or all fields."""
         self.settle()
-        self._record()
+        self._record_rows()
         history = self._history
         return {} if history is None else history.read(fields, since, limit)
 
@@ -294,23 +289,18 @@ class StateSource:
         if self._history is not None:
             self._history.shrink_to(cap_bytes)
 
-    def _record(self) -> None:
-        """Move deltas from the ring, and rows from the block, to the history."""
-        if self._history is None:
-            if self.version == 0:
-                return
-            self._history = History(self.history_cap)
+    def _record_rows(self) -> None:
+        """Move the rows settled so far to the history, all at once."""
         block = self.block
-        if block is not None and block.recorded < block.settled:
-            rows = slice(block.recorded, block.settled)
-            self._history.extend(
-                block.ts[rows], {name: array[rows] for name, array in block.arrays.items()}
-            )
-            block.recorded = block.settled
-        whole_ring = self.version - self._recorded == RING and None not in self._ring
-        updates = self._ring if whole_ring else self.deltas_after(self._recorded)
-        self._history.record([update for update in updates if update is not None])
-        self._recorded = self.version
+        if block is None or block.recorded == block.settled:
+            return
+        if self._history is None:
+            self._history = History(self.history_cap)
+        rows = slice(block.recorded, block.settled)
+        self._history.extend(
+            block.ts[rows], {name: array[rows] for name, array in block.arrays.items()}
+        )
+        block.recorded = block.settled
 
     # -- edges --------------------------------------------------------------------------------
 
