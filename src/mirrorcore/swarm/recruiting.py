@@ -134,11 +134,11 @@ def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
             "ridge_days": fusion.ridge_days,
             "refit": format_duration(fusion.refit),
             "residual": fusion.residual,
+            "smoothing": format_duration(fusion.smoothing) if fusion.smoothing else "0s",
         }
     if kind == "Allocator":
         return {
             "factor_share": fusion.factor_share,
-            "smoothing": format_duration(fusion.smoothing) if fusion.smoothing else "0s",
             "band": fusion.band,
             "clip": fusion.clip,
             # Just inside the hard limits, so that they bite on what the market does, not on plans.

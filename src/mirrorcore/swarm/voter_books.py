@@ -56,7 +56,7 @@ class VoterBooks:
         patience = Patience(
             columns=self._symbols * voters,
             cost_per_side=self._cost_rate,
-            smoothing_bars=self._smoothing_bars,
+            half_life_bars=self._smoothing_bars,
             band=self._band,
         )
         book = ShadowBook(self._symbols, voters, self._cost_rate)

@@ -5,9 +5,9 @@ limits may only shrink it, and emotions are measured on it, so that a book cut t
 sees a recovery.
 
 A position is proportional to edge over volatility (Kelly, 1956; Thorp, 2006), scaled so that the
-book's expected volatility is the target times the conviction the evidence justifies. What it costs
-to trade slows it down twice: targets are smoothed, and a position moves only when it leaves a band
-around the target whose width grows with the cube root of the cost (Rogers, 2004).
+book's expected volatility is the target times the conviction the evidence justifies. The oracle's
+edges come as smooth as costs allow; a position moves only when it leaves a band around its target
+whose width grows with the cube root of the cost (Rogers, 2004).
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class Allocator(BlockAgent):
     Parameters
     ----------
     factor_share: size of the bet on the market as a whole beside the residual bets.
-    smoothing: half-life of the target at 5 bp a side; grows with the root of the cost.
     band: half-width of the no-trade band at 5 bp, in typical positions.
     clip: largest bet on one symbol, in typical ones.
     symbol_cap, gross_cap: largest |weight| of one symbol and of all together.
@@ -50,7 +49,6 @@ class Allocator(BlockAgent):
         *,
         oracle: str = "OracleEngine",
         factor_share: float = 0.25,
-        smoothing: str = "4h",
         band: float = 1.0,
         clip: float = 2.5,
         symbol_cap: float = 0.35,
@@ -61,7 +59,6 @@ class Allocator(BlockAgent):
         self.agent_interests = (oracle,)
         self.oracle = oracle
         self.factor_share = factor_share
-        self.smoothing_ns = parse_duration(smoothing)
         self.band = band
         self.clip = clip
         self.symbol_cap = symbol_cap
@@ -73,7 +70,7 @@ class Allocator(BlockAgent):
         self._patience = Patience(
             columns=symbols,
             cost_per_side=self.context.cost_per_side,
-            smoothing_bars=self.smoothing_ns / bar_ns,
+            half_life_bars=0.0,
             band=self.band,
         )
         self._bar_target = self.context.volatility_target * float(np.sqrt(bar_ns / YEAR))

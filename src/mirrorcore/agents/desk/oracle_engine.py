@@ -7,9 +7,12 @@ memory of months, refitted once an hour of market time:
 
     w = (A + λI)⁻¹ b,   A = Σ d x xᵀ,   b = Σ d x y
 
-x being a voter's standardised residual log-odds and y the next residual return in units of its own
-volatility. How much the weights may be believed is a positive-part James-Stein factor on their
-joint significance, 1 − N / (bᵀA⁻¹b) (James and Stein, 1961).
+x being a voter's standardised residual log-odds and y the residual return that a decision on it
+earns, in units of its own volatility. Both are taken as they are traded: x is smoothed as slowly as
+costs let the book follow it, y runs from the open at which the decision is filled to the next, so
+that a bounce between bid and ask, which nobody can trade, earns no weight. How much the weights may
+be believed is a positive-part James-Stein factor on their joint significance, 1 − N / (bᵀA⁻¹b)
+(James and Stein, 1961).
 """
 
 from __future__ import annotations
@@ -21,13 +24,19 @@ import numpy as np
 
 from mirrorcore.agents.base import BlockAgent, BlockInput, StateField
 from mirrorcore.agents.desk.intervals import decay, segments
+from mirrorcore.agents.desk.patience import smoothing_bars
 from mirrorcore.agents.desk.regression import OnlineRidge
+from mirrorcore.agents.desk.traded import Traded
 from mirrorcore.agents.desk.volatility import Volatility
 from mirrorcore.clock import DAY, HOUR, parse_duration
 from mirrorcore.market.block import Floats
+from mirrorcore.market.features.filters import Ema
 
 _CLIP_SCORE = 3.0
 _MINIMUM_CROSS_SECTION = 3
+_FILL_LAG = 2
+"""Ticks from a decision to the tick that knows its first return: it is filled at the open of the
+next bar, and the return from that open to the next is known with the bar after."""
 _LOGIT_PER_SD = 1.5957691216057308  # 4 φ(0): the slope of a normal probability at 0, as log-odds
 
 
@@ -40,6 +49,7 @@ class OracleEngine(BlockAgent):
     ridge_days: strength of the pull to zero, as symbol-days of evidence.
     refit: time between two refits.
     residual: whether to predict the residual to the cross-section where there are 3 symbols.
+    smoothing: half-life of the votes where a side costs 5 bp; grows with the root of the cost.
     floor: least conviction, so that a swarm without proven skill still trades a little and learns
         what trading costs.
     """
@@ -51,7 +61,7 @@ class OracleEngine(BlockAgent):
             "probability that the next bar closes higher", "probability", 0, 1, "symbols", True
         ),
         "edge": StateField(
-            "expected next residual return over its volatility", "sd per bar", -3, 3, "symbols"
+            "expected residual return of a bar over its volatility", "sd per bar", -3, 3, "symbols"
         ),
         "residual_vol": StateField(
             "volatility of the return beside the market", "per bar", 0, np.inf, "symbols", True
@@ -75,10 +85,12 @@ class OracleEngine(BlockAgent):
         refit: str = "1h",
         floor: float = 0.1,
         residual: bool = True,
+        smoothing: str = "4h",
         scale_half_life: str = "30d",
     ) -> None:
         super().__init__(agent_id, ("technical", "risk"))
         self.residual = residual
+        self.smoothing_ns = parse_duration(smoothing)
         self.half_life_ns = parse_duration(half_life)
         self.scale_half_life_ns = parse_duration(scale_half_life)
         self.refit_ns = parse_duration(refit)
@@ -98,8 +110,14 @@ class OracleEngine(BlockAgent):
         # The market is one series where the residuals are many: the same prior in days of one.
         self._common = OnlineRidge(voters, 3.0 * ridge)
         self._interval = -1
-        self._previous = np.zeros((1, symbols, voters))
-        self._previous_common = np.zeros((1, voters))
+        self._smoothing = smoothing_bars(
+            self.smoothing_ns / self.context.bar_ns, self.context.cost_per_side
+        )
+        self._smooth: list[Ema] = []
+        self._grow_smoothing(voters)
+        self._traded = Traded(symbols)
+        self._previous = np.zeros((_FILL_LAG, symbols, voters))
+        self._previous_common = np.zeros((_FILL_LAG, voters))
 
     def remember(self) -> dict[str, Any]:
         return {
@@ -108,6 +126,8 @@ class OracleEngine(BlockAgent):
             "residual": self._residual.checkpoint(),
             "common": self._common.checkpoint(),
             "interval": self._interval,
+            "smooth": [ema.checkpoint() for ema in self._smooth],
+            "traded": self._traded.checkpoint(),
             "previous": self._previous,
             "previous_common": self._previous_common,
         }
@@ -118,6 +138,11 @@ class OracleEngine(BlockAgent):
         self._residual.restore(memory["residual"])
         self._common.restore(memory["common"])
         self._interval = memory["interval"]
+        self._smooth = []
+        self._grow_smoothing(len(memory["smooth"]))
+        for ema, state in zip(self._smooth, memory["smooth"], strict=True):
+            ema.restore(state)
+        self._traded.restore(memory["traded"])
         self._previous = memory["previous"]
         self._previous_common = memory["previous_common"]
 
@@ -144,7 +169,8 @@ class OracleEngine(BlockAgent):
             self._common.observe(
                 _lagged(self._previous_common, z_common), factor_target[rows], common[rows]
             )
-            self._previous, self._previous_common = z[-1:].copy(), z_common[-1:].copy()
+            self._previous = _last(self._previous, z)
+            self._previous_common = _last(self._previous_common, z_common)
             pulls = z * self._residual.weights
             edge[rows] = _sum_last(pulls)
             factor_edge[rows] = _sum_last(z_common * self._common.weights)
@@ -169,10 +195,19 @@ class OracleEngine(BlockAgent):
     def _grow(self, voters: int) -> None:
         more = voters - self._previous.shape[2]
         if more > 0:
+            self._grow_smoothing(voters)
             self._residual.grow(voters)
             self._common.grow(voters)
             self._previous = np.pad(self._previous, ((0, 0), (0, 0), (0, more)))
             self._previous_common = np.pad(self._previous_common, ((0, 0), (0, more)))
+
+    def _grow_smoothing(self, voters: int) -> None:
+        if self._smoothing > 0:
+            symbols = len(self.context.symbols)
+            self._smooth.extend(
+                Ema(half_life_bars=self._smoothing, columns=symbols)
+                for _ in range(voters - len(self._smooth))
+            )
 
     def _turn(self, number: int) -> None:
         """Refit when a new interval begins."""
@@ -192,6 +227,8 @@ class OracleEngine(BlockAgent):
         logit = np.log(clipped / (1.0 - clipped))
         silent = ~np.isfinite(logit)
         logit[silent] = 0.0
+        for voter, ema in enumerate(self._smooth):
+            logit[:, :, voter] = ema(np.ascontiguousarray(logit[:, :, voter]))
         spoken = _sum_symbols((~silent).astype(np.float64))
         mean = _sum_symbols(logit) / np.maximum(spoken, 1.0)
         if not self.neutral:
@@ -202,9 +239,7 @@ class OracleEngine(BlockAgent):
 
     def _targets(self, block: BlockInput) -> tuple[Floats, Floats, Floats, Floats]:
         """Residual and factor returns in units of the volatility known one tick before."""
-        returns = block.value("technical", "return_1")
-        here = block.market.market.present & np.isfinite(returns)
-        clean = np.where(here, returns, 0.0)
+        clean, here = self._traded.returns(block.market.market)
         count = np.add.reduce(here.astype(np.float64), axis=1)
         mean = np.add.reduce(clean, axis=1) / np.maximum(count, 1.0)
         enough = count >= (_MINIMUM_CROSS_SECTION if self.neutral else np.inf)
@@ -216,7 +251,12 @@ class OracleEngine(BlockAgent):
 
 
 def _lagged(previous: Floats, current: Floats) -> Floats:
-    return np.concatenate([previous, current[:-1]])
+    """Rows as they were when the decision was made that earned what is known now."""
+    return np.concatenate([previous, current])[: len(current)]
+
+
+def _last(previous: Floats, current: Floats) -> Floats:
+    return np.concatenate([previous, current])[-_FILL_LAG:].copy()
 
 
 def _sum_symbols(values: Floats) -> Floats:

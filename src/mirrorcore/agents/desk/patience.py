@@ -16,7 +16,14 @@ from mirrorcore.market.features.filters import Ema
 
 _REFERENCE_COST = 5e-4
 _LEAST_BAND = 0.05
+_LEAST_HALF_LIFE = 0.1
 _WINDOW = 64
+
+
+def smoothing_bars(half_life_bars: float, cost_per_side: float) -> float:
+    """The half-life of smoothing at a cost, in bars; 0 where it would be no smoothing at all."""
+    half_life = half_life_bars * float(np.sqrt(cost_per_side / _REFERENCE_COST))
+    return half_life if half_life > _LEAST_HALF_LIFE else 0.0
 
 
 class Patience:
@@ -26,17 +33,17 @@ class Patience:
     ----------
     columns: K.
     cost_per_side: fee plus slippage, a fraction.
-    smoothing_bars: half-life of the smoothing where a side costs 5 bp.
+    half_life_bars: of the smoothing where a side costs 5 bp; 0 for targets that are smooth.
     band: half-width of the band there, in typical positions.
     """
 
     def __init__(
-        self, *, columns: int, cost_per_side: float, smoothing_bars: float, band: float
+        self, *, columns: int, cost_per_side: float, half_life_bars: float, band: float
     ) -> None:
         relative = cost_per_side / _REFERENCE_COST
         self._band = max(_LEAST_BAND, band * float(np.cbrt(relative)))
-        half_life = smoothing_bars * float(np.sqrt(relative))
-        self._smooth = Ema(half_life_bars=half_life, columns=columns) if half_life > 0.1 else None
+        half_life = smoothing_bars(half_life_bars, cost_per_side)
+        self._smooth = Ema(half_life_bars=half_life, columns=columns) if half_life > 0 else None
         self._held = np.zeros(columns)
 
     def __call__(self, wanted: Floats, typical: Floats) -> Floats:
