@@ -143,6 +143,18 @@ def freeze_block(
 def _by_schema(owner: str, delta: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     frozen = {}
     for name, value in _items(owner, delta):
+        field = schema.get(name)
+        # Most of what is published: a finite number within its bounds.
+        if (
+            type(value) is float
+            and field is not None
+            and field.type == "float"
+            and field.low <= value <= field.high
+            and value - value == 0.0
+            and not field.event
+        ):
+            frozen[name] = value
+            continue
         field = _declared(owner, name, schema)
         value = freeze(owner, name, value, nan_ok=field.nan_ok)
         if not _fits(value, field):
@@ -187,7 +199,10 @@ def _check_bounds(owner: str, name: str, value: Any, field: Field) -> None:
     if field.low == -math.inf and field.high == math.inf:
         return
     if isinstance(value, np.ndarray):
-        outside = bool(np.any((value < field.low) | (value > field.high)))
+        # fmin and fmax look past NaN, which is judged elsewhere.
+        least = np.fmin.reduce(value, axis=None, initial=np.inf)
+        most = np.fmax.reduce(value, axis=None, initial=-np.inf)
+        outside = bool(least < field.low or most > field.high)
     elif isinstance(value, float | int):
         outside = value < field.low or value > field.high
     else:
