@@ -502,20 +502,13 @@ def test_a_skilled_voter_seldom_alarms_and_an_alarm_ends_when_skill_returns() ->
 
 
 def test_alarms_are_as_rare_in_a_crowd_that_moves_together() -> None:
-    # All 8 symbols carry one product: 20 independent observations look like 160.
     class Herd(Forecasters):
+        """Eight symbols carry one product: 20 independent observations look like 160."""
+
         def hours(self, count: int = 1) -> dict[str, Any]:
-            noise = self.rng.normal(size=len(self.ics)) * math.sqrt(8)
-            keep = self.rng
-            view = super().hours(count)
-            del view, keep
             n = count * self.per_hour
-            self.sums["xy"] += 0.3 * noise * math.sqrt(n)
-            named = {"n": "ic_n", "xy": "ic_xy", "xx": "ic_xx", "yy": "ic_yy"}
-            return {
-                **{f"score_{named[k]}": v.copy() for k, v in self.sums.items()},
-                "score_n": self.sums["n"].copy(),
-            }
+            self.sums["xy"] += 0.3 * self.rng.normal(size=len(self.ics)) * math.sqrt(7 * n)
+            return super().hours(count)
 
     agent, handle = aware(60, reference_ic=0.1, period="1h")
     crowd = Herd([0.1] * 60, per_hour=160)
