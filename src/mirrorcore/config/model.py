@@ -325,7 +325,7 @@ class FusionConfig(Section):
         le=1e9,
     )
     refit: Duration = setting(
-        HOUR, "how often the weights are solved again; a memory of months moves slowly"
+        4 * HOUR, "how often the weights are solved again; a memory of months moves slowly"
     )
     residual: bool = setting(
         True,

@@ -65,7 +65,15 @@ def assemble(
     """
     members = recruit(config, without)
     clock = VirtualClock()
-    bus = SyncBus(clock, seed=config.seed, admission="tick")
+    bus = SyncBus(
+        clock,
+        seed=config.seed,
+        admission="tick",
+        # What nobody may miss has failed: positions may shrink from here on, not grow.
+        on_escalation=lambda agent_id: path.gateway.reduce(
+            f"{agent_id}, which is essential, has failed for good", ts=clock.now()
+        ),
+    )
     costs = CostModel(config.costs.fee_bps, config.costs.slippage_bps)
     context = Context(
         symbols=source.symbols,
@@ -186,9 +194,15 @@ def _analysis(
         smoothing_ns=config.fusion.smoothing,
         band=config.fusion.band,
     )
-    scoreboard = Scoreboard([1], symbols)
+    voters = [m for m in members if m.votes]
+    books.admit(len(voters))
+    # The fused forecast is scored as the first, over one bar.
+    scoreboard = Scoreboard([1, *(context.bars(m.horizon_ns) for m in voters)], symbols)
     ballot = Ballot(context.symbols)
-    analysis = Analysis(
+    for member in voters:
+        fading = context.bars(member.horizon_ns) * context.bar_ns
+        ballot.admit(member.agent_id, member.cadence_ns, fading)
+    return Analysis(
         bus,
         context,
         [m for m in members if m.form is Form.BLOCK and m not in (oracle, allocator)],
@@ -200,10 +214,6 @@ def _analysis(
         UngatedBook(symbols, costs.rate, context.bars(24 * HOUR)),
         tick_voters=any(m.form is not Form.BLOCK and m.votes is not False for m in members),
     )
-    for member in members:
-        if member.votes:
-            analysis.admit(member.agent_id, member.cadence_ns, member.horizon_ns)
-    return analysis
 
 
 def _first_of_kind(members: Sequence[Member], kind: str) -> Member | None:

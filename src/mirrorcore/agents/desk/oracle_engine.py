@@ -3,7 +3,7 @@
 Votes enter as log-odds. What is predicted is the *residual* of a symbol's next return to the
 cross-section, because the common factor is most of the variance and drowns what an agent knows of
 a single symbol; the factor is a separate, smaller bet. Weights come from a ridge regression with a
-memory of months, refitted once an hour of market time:
+memory of months, refitted every few hours of market time:
 
     w = (A + λI)⁻¹ b,   A = Σ d x xᵀ,   b = Σ d x y
 
@@ -82,7 +82,7 @@ class OracleEngine(BlockAgent):
         *,
         half_life: str = "365d",
         ridge_days: float = 100.0,
-        refit: str = "1h",
+        refit: str = "4h",
         floor: float = 0.1,
         residual: bool = True,
         smoothing: str = "4h",
