@@ -123,9 +123,6 @@ class Run:
         if event.kind is EventKind.REGISTERED:
             return
         self.scribe.life(event)
-        if event.kind is EventKind.ESCALATION:
-            gateway = self.swarm.parts.path.gateway
-            gateway.reduce(f"{event.agent_id} has failed for good: {event.detail}", ts=event.t)
 
     def finish(self, status: RunStatus = RunStatus.FINISHED) -> RunOutcome:
         """Close the books, write results and run.json, and let go of the folder."""
