@@ -194,7 +194,8 @@ def choose_candles(
             raise DataError(
                 f"{path}: {symbol} comes from several venues: "
                 f"{', '.join(part.path.name for part in parts)}",
-                hint=f'choose one in the config, as in venue = "{parts[0].venue}"',
+                hint="choose one by its name, as in market.pattern = "
+                f'"{parts[0].venue}_{{symbol}}_{{timeframe}}_*"',
             )
     return files
 
@@ -242,12 +243,12 @@ def _one_timeframe(found: list[CandleFile], timeframe: str | None, path: Path) -
         unnamed = next(one for one in found if one.bar_ns == 0)
         raise DataError(
             f"{unnamed.path}: the name does not say the timeframe",
-            hint='say it in the config, as in timeframe = "5m"',
+            hint='say it, as in market.timeframe = "5m" or --timeframe 5m',
         )
     if len(lengths) > 1:
         names = ", ".join(clock.format_duration(length) for length in lengths)
         raise DataError(
             f"{path}: the files have several timeframes: {names}",
-            hint=f'choose one, as in timeframe = "{clock.format_duration(lengths[0])}"',
+            hint=f'choose one, as in market.timeframe = "{clock.format_duration(lengths[0])}"',
         )
     return found

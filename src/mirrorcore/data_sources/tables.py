@@ -60,7 +60,7 @@ class Table:
             raise DataError(
                 f"{self.path}: missing column {', '.join(missing)}; "
                 f"the file has {', '.join(self._frame.columns)}",
-                hint='name the columns in the config, as in columns = { time = "Date" }',
+                hint='rename them, or from Python RecordedSource(columns={"time": "Date"})',
             )
         return found
 
@@ -142,7 +142,7 @@ class Table:
         else:
             raise DataError(
                 f"{where} holds {column.dtype}, not times",
-                hint='name the time column in the config, as in columns = { time = "Date" }',
+                hint='rename it, or from Python RecordedSource(columns={"time": "Date"})',
             )
         return result
 

@@ -108,7 +108,7 @@ def epoch_to_ns(numbers: Ints, *, where: str, unit: str | None = None) -> Ints:
     if unit is not None and unit != best:
         raise DataError(
             f"{where}: the times look like {_WORDS[best]}, but the config says {_WORDS[unit]}",
-            hint=f'set timestamp_unit = "{best}" or leave it out',
+            hint=f'set market.unit = "{best}" or leave it out',
         )
     scale = NS_PER_UNIT[best]
     # Clamped first: a foreign magnitude times the scale would overflow into a plausible date.
