@@ -106,6 +106,7 @@ steps = st.lists(
         st.tuples(st.just("block"), st.sampled_from([1, 3, 70, 130]), st.integers(0, 99)),
         st.tuples(st.just("reach"), st.integers(1, 80), st.just(0)),
         st.tuples(st.just("look"), st.sampled_from(["pull", "masked", "half"]), st.just(0)),
+        st.tuples(st.just("nod"), st.sampled_from(["pull", "masked", "half"]), st.just(0)),
         st.tuples(
             st.just("publish"),
             st.sampled_from(["s0", "s1", "plain"]),
@@ -140,6 +141,8 @@ def play(by_rows: bool, script: list[Any]) -> list[Any]:
             world.reach(min(rows - 1, world.row + first))
         elif kind == "look":
             world.look(first)
+        elif kind == "nod":
+            getattr(world, first).acknowledge()
         elif kind == "publish":
             value: Any = 1.5 if second == "extra" else np.ones(SYMBOLS)
             world.sources[first].publish({second: value})

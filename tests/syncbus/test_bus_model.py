@@ -174,6 +174,21 @@ class BusMachine(RuleBasedStateMachine):
                 self.readers["b1"].on_update(update)
             self.readers["b1"].broken = broken
 
+    @rule()
+    def acknowledge(self) -> None:
+        """Looking at the states themselves leaves nothing to collect."""
+        if self.known("b1"):
+            handle = self.bus._agent("b1").handle
+            try:
+                handle.acknowledge()
+                assert handle.collect() == []
+            except AgentDown:
+                return
+            for name, view in self.readers["b1"].views.items():
+                view.clear()
+                view.update(self.bus.read(name).state)
+                self.readers["b1"].versions[name] = self.bus.read(name).version
+
     @invariant()
     def nothing_is_unexplained(self) -> None:
         assert self.bus.accounting_residual() == 0

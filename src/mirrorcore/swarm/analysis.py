@@ -118,6 +118,8 @@ class Analysis:
 
     def step_analysts(self, stage: Stage, row: int) -> None:
         """Call the block agents that failed ahead of the loop, each under its breaker."""
+        if not stage.bar_by_bar:
+            return
         market = stage.market.row(row)
         for member in stage.bar_by_bar:
             self._step(member, market, _row_of(stage.outputs, row))

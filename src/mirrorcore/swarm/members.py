@@ -137,7 +137,7 @@ class Member:
             performance=view.performance if "performance" in self.interests else {},
             execution=view.execution if "execution" in self.interests else {},
         )
-        handle.collect()
+        handle.acknowledge()
         state = self.agent._analyze(tick)
         if state:
             handle.publish(state)

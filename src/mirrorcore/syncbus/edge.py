@@ -113,6 +113,22 @@ class Edge:
         self.plain = self.mask is None
         return update
 
+    def skip(self) -> None:
+        """The reader has looked at the state itself: what it missed counts as one delivery."""
+        version = self.source.current_version()
+        marks = version if self.mask is None else self._marks()
+        gap = marks - (self.seen if self.mask is None else self.taken)
+        if gap:
+            self.delivered += 1
+            self.conflated += gap - 1
+        elif self.resync:
+            self.resyncs += 1
+        self.seen = version
+        if self.mask is not None:
+            self.taken = marks
+        self.resync = False
+        self.plain = self.mask is None
+
     def renew(self) -> None:
         """The reader begins afresh: its next delivery is the whole state."""
         self.resync = self.source.current_version() > 0

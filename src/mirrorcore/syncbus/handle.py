@@ -120,6 +120,20 @@ class AgentHandle:
             dirty.sort(key=_order)
         return [update for edge in dirty if (update := edge.take()) is not None]
 
+    def acknowledge(self) -> None:
+        """Mark every change as seen, for an agent that reads states as they are (:meth:`read`)."""
+        agent = self._agent
+        if self.token is not agent.token:
+            raise self._refuse("acknowledge")
+        mailbox = agent.mailbox
+        for edge in mailbox.pending:
+            edge.skip()
+        for name in self._dispatcher.block_sources:
+            edge = mailbox.edges.get(name)
+            if edge is not None and not edge.queued and edge.behind:
+                edge.skip()
+        mailbox.clear_marks()
+
     def read(self, source_id: str) -> StateView | None:
         """The state of one declared source (or the own) as it is now; None if there is none yet.
 
