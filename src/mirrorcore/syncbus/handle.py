@@ -126,8 +126,8 @@ class AgentHandle:
         if self.token is not agent.token:
             raise self._refuse("acknowledge")
         mailbox = agent.mailbox
-        for edge in mailbox.pending:
-            edge.skip()
+        for dirty in mailbox.pending:
+            dirty.skip()
         for name in self._dispatcher.block_sources:
             edge = mailbox.edges.get(name)
             if edge is not None and not edge.queued and edge.behind:
