@@ -104,8 +104,11 @@ class Analysis:
         self._weights: Floats = np.zeros(0)
 
     def begin(self, market: CategorizedBlock) -> Stage:
-        """Evaluate as much of the block as can be known ahead."""
+        """Evaluate as much of the block as can be known ahead: of a single tick, nothing."""
         stage = Stage(market, Conclusions.blank(len(market), len(self._context.symbols)))
+        if len(market) == 1:
+            stage.bar_by_bar.extend(self._analysts)
+            return stage
         for member in self._analysts:
             outputs = self._ahead(member, market, stage.outputs)
             if outputs is None:
@@ -252,6 +255,11 @@ class Analysis:
         into.shadow_volatility[rows] = path.volatility
         into.scores.extend(self._scoreboard.update(said, returns, vol, present))
         into.voter_pnl.extend(self._voter_books.update(market.market, votes, vol))
+
+    @property
+    def shadow_equity(self) -> float:
+        """What the ungated book is worth now; 1 when it began."""
+        return self._ungated.equity
 
     def admit(self, voter: str, lasting_ns: int, horizon_ns: int) -> None:
         """An agent has cast its first vote: from now on it is one of the voters."""

@@ -104,6 +104,8 @@ class Engine:
         self._wanted = [0.0] * symbols
         self._target_row: Floats = np.zeros(symbols)
         self._share = -1.0
+        self.learned: tuple[Floats, Floats] | None = None
+        """Scores and paper results of the voters when the run began, from the warm-up."""
 
     def warm(self, block: MarketBlock) -> None:
         """History before the run begins: features and votes learn from it, nothing is traded."""
@@ -120,6 +122,8 @@ class Engine:
         parts.bus.reach(len(block) - 1)
         parts.bus.end_block()
         self._mark(block)
+        if stage.conclusions.scores:
+            self.learned = (stage.conclusions.scores[-1], stage.conclusions.voter_pnl[-1])
 
     def _mark(self, block: MarketBlock) -> tuple[list[list[int]], list[list[bool]]]:
         """Prices in ticks and freshness of each symbol, by row."""

@@ -30,11 +30,15 @@ from mirrorcore.trading.units import exact_decimal
 
 @dataclass(slots=True)
 class LifeLog:
-    """Counts the life events the agents table shows."""
+    """Counts the life events the agents table shows.
+
+    ``calls_before`` are calls of the warm-up, which are not the run's.
+    """
 
     isolations: dict[str, int] = field(default_factory=dict)
     last_error: dict[str, str] = field(default_factory=dict)
     events: list[BusEvent] = field(default_factory=list)
+    calls_before: dict[str, int] = field(default_factory=dict)
 
     def note(self, event: BusEvent) -> None:
         if event.kind in (EventKind.FAILURE, EventKind.EXPIRED, EventKind.FLOOD):
@@ -136,7 +140,7 @@ def _agent(swarm: Swarm, recorder: Recorder, member: Member, lives: LifeLog) -> 
         kind=member.kind,
         state=counts.state,
         health=bus.health(agent_id).score,
-        calls=counts.calls,
+        calls=counts.calls - lives.calls_before.get(agent_id, 0),
         failures=counts.failures,
         isolations=lives.isolations.get(agent_id, 0),
         restarts=counts.restarts,

@@ -59,6 +59,9 @@ class Recorder:
         self.worst_residual = 0
         self.final_scores: Floats = np.zeros((0, 0))
         self.final_voter_pnl: Floats = np.zeros((2, 0))
+        self._base_scores: Floats = np.zeros((0, 0))
+        self._base_pnl: Floats = np.zeros((2, 0))
+        self._shadow_base = 1.0
         self.last_prices: list[int] = [0] * len(swarm.context.symbols)
         self.last_weights: Floats = np.zeros(0)
         self._weight_sum: Floats = np.zeros(0)
@@ -67,6 +70,12 @@ class Recorder:
         self._held: tuple[int, ...] = (0,) * len(swarm.context.symbols)
         self._last_day = -1
         self.block_digest = ""
+
+    def begin(self, learned: tuple[Floats, Floats] | None) -> None:
+        """The run begins here: what the warm-up did is not its doing."""
+        self._shadow_base = self._swarm.parts.analysis.shadow_equity
+        if learned is not None:
+            self._base_scores, self._base_pnl = learned
 
     def block(self, record: BlockRecord) -> Drained:
         """Take note of a finished block; returns what the order path produced in it."""
@@ -86,7 +95,8 @@ class Recorder:
         self._tabulate(record, shares)
         self._follow_weights(record)
         if made.scores:
-            self.final_scores, self.final_voter_pnl = made.scores[-1], made.voter_pnl[-1]
+            self.final_scores = _since(made.scores[-1], self._base_scores)
+            self.final_voter_pnl = _since(made.voter_pnl[-1], self._base_pnl)
         self.ticks += len(block)
         self.symbol_bars += int(np.count_nonzero(block.present))
         self.last_prices = record.prices[-1]
@@ -120,7 +130,7 @@ class Recorder:
         columns.ts.append(record.block.ts)
         for name, values in (
             ("equity", equity),
-            ("shadow_equity", made.shadow_equity * initial),
+            ("shadow_equity", made.shadow_equity / self._shadow_base * initial),
             ("benchmark", self._benchmark(prices) * initial),
             ("gross", np.abs(exposure / against).sum(axis=1)),
             ("net", (exposure / against).sum(axis=1)),
@@ -170,3 +180,11 @@ class Recorder:
 
     def mean_weights(self) -> Floats:
         return self._weight_sum / max(self._weight_rows, 1)
+
+
+def _since(total: Floats, base: Floats) -> Floats:
+    """What has been added to ``base``; voters that joined since began at 0."""
+    added = total.copy()
+    if base.size:
+        added[:, : base.shape[1]] -= base
+    return added

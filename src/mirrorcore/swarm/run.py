@@ -117,6 +117,9 @@ class Run:
         """The instant at which the run holds its initial equity."""
         self._start = instant
         self.swarm.parts.clock.advance_to(instant)
+        self.recorder.begin(self.engine.learned)
+        bus = self.swarm.parts.bus
+        self.lives.calls_before = {name: bus.statistics(name).calls for name in bus.agent_ids}
 
     def _on_event(self, event: BusEvent) -> None:
         self.lives.note(event)

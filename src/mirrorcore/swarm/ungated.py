@@ -43,6 +43,11 @@ class UngatedBook:
         self._squares = Ema(half_life_bars=half_life_bars, columns=1)
         self._weight = Ema(half_life_bars=half_life_bars, columns=1)
 
+    @property
+    def equity(self) -> float:
+        """Worth after the last tick."""
+        return float(self._equity[0])
+
     def update(self, targets: Floats, returns: Floats) -> UngatedPath:
         """``targets`` (T, S) decided at each tick, ``returns`` (T, S) log returns of each bar."""
         before = np.concatenate([self.held, targets[:-1]])

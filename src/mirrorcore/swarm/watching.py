@@ -96,7 +96,7 @@ def _row(run: Run, member: Member) -> AgentRow:
         kind=member.kind,
         state=counts.state,
         health=bus.health(agent_id).score,
-        calls=counts.calls,
+        calls=counts.calls - run.lives.calls_before.get(agent_id, 0),
         failures=counts.failures,
         restarts=counts.restarts,
         confidence=_number(state.get("confidence")),
