@@ -212,8 +212,8 @@ _REMEDY = {
     Case.DECIMAL_SHIFT: "if the instrument was redenominated, start the run after that date "
     "(timerange) or scale the older prices",
     Case.TIME_RANGE: 'say the unit of the time column, as in market.unit = "ms"',
-    Case.PRICE_NOT_POSITIVE: "if this instrument may have such prices, describe it from Python with "
-    "Instrument(negative_prices=True); a configuration cannot say so yet",
+    Case.PRICE_NOT_POSITIVE: "if this instrument may have such prices, describe it from Python "
+    "with Instrument(negative_prices=True); a configuration cannot say so yet",
     Case.OUT_OF_ORDER: "sort the file by time; local time with daylight saving also looks like "
     "this: convert it to UTC",
     Case.OVERLAP: "the file seems to hold bars of another timeframe, or times in local time",
