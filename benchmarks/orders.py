@@ -85,11 +85,22 @@ class Desk:
             )
             for i in range(SYMBOLS)
         ]
-        costs = CostModel()
+        costs = CostModel(10.0, 5.0)
         self.ledger = Ledger(listed, Decimal(1_000_000))
-        self.venue = SimulatedVenue(listed, costs)
+        self.venue = SimulatedVenue(listed, costs, 0.1)
         # Who trades everything each bar loses the costs of it; the loss limits would end that.
-        limits = Limits(LimitConfig(order_rate=100_000, daily_loss=1.0, drawdown=1.0))
+        limits = Limits(
+            LimitConfig(
+                gross=1.5,
+                net=1.0,
+                per_symbol=0.4,
+                daily_loss=1.0,
+                drawdown=1.0,
+                order_rate=100_000,
+                price_collar=0.05,
+                stale_bars=3.0,
+            )
+        )
         self.path = OrderPath("benchmark", self.ledger, self.venue, limits, Gateway())
         self.marks = [10_000 + 100 * i for i in range(SYMBOLS)]
         self.opens = [mark / 100 for mark in self.marks]

@@ -9,10 +9,10 @@ from fractions import Fraction
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from trading_world import World, instrument
+from trading_world import World, instrument, limit_config
 
 from mirrorcore.errors import RefusedError
-from mirrorcore.trading import CostModel, GatewayState, LimitConfig, Order, OrderStatus
+from mirrorcore.trading import CostModel, GatewayState, Order, OrderStatus
 
 LISTED = [
     instrument("AAA/USDT"),
@@ -44,7 +44,7 @@ class PathModel(RuleBasedStateMachine):
         self.world = World(
             LISTED,
             costs=CostModel(cost, cost / 2),
-            limits=LimitConfig(
+            limits=limit_config(
                 gross=gross, net=net, per_symbol=per_symbol, daily_loss=loss, order_rate=4
             ),
         )
@@ -183,7 +183,7 @@ class SteadyPrices(RuleBasedStateMachine):
 
     @initialize(cost=st.sampled_from([0, 30, 300]), gross=st.sampled_from([0.4, 1.5]))
     def begin(self, cost: int, gross: float) -> None:
-        limits = LimitConfig(gross=gross, per_symbol=1.0, daily_loss=1.0, drawdown=1.0)
+        limits = limit_config(gross=gross, per_symbol=1.0, daily_loss=1.0, drawdown=1.0)
         self.world = World(LISTED, costs=CostModel(cost, cost), limits=limits)
 
     @rule(wanted=targets, present=flags, volume=volumes)

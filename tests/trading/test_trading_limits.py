@@ -8,34 +8,26 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from trading_world import limit_config
 
 from mirrorcore.clock import DAY, HOUR, MINUTE
 from mirrorcore.errors import ConfigError, RefusedError, UsageError
 from mirrorcore.trading import LimitConfig, Limits, freshness
 from mirrorcore.trading.hits import HitLog
-from mirrorcore.trading.limit_config import reasons
 from mirrorcore.trading.limits import ADJUSTABLE
 
 weights = st.lists(st.floats(-3, 3, allow_nan=False), min_size=1, max_size=8)
 configs = st.builds(
-    LimitConfig,
+    limit_config,
     gross=st.floats(0.1, 3),
     net=st.floats(0.1, 3),
     per_symbol=st.floats(0.1, 3),
 )
 
 
-def test_defaults_are_those_of_the_design_and_each_has_its_reason() -> None:
-    config = LimitConfig()
-    assert (config.gross, config.net, config.per_symbol) == (1.5, 1.0, 0.4)
-    assert (config.daily_loss, config.drawdown) == (0.05, 0.2)
-    assert set(reasons()) == set(LimitConfig.__struct_fields__)
-    assert all(len(text) > 40 for text in reasons().values())
-
-
 def test_every_impossible_limit_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        LimitConfig(gross=0, drawdown=1.5, order_rate=0, per_symbol=math.nan, price_collar=1.0)
+        limit_config(gross=0, drawdown=1.5, order_rate=0, per_symbol=math.nan, price_collar=1.0)
     for name in ("gross was 0", "drawdown was 1.5", "order_rate was 0", "per_symbol was nan"):
         assert name in caught.value.message
     assert "price_collar was 1.0, must be below 1" in caught.value.message
@@ -83,7 +75,7 @@ def test_targets_within_the_limits_pass_untouched_and_unremarked(
 
 def test_each_limit_clips_as_described() -> None:
     def clip(targets: list[float], **changes: float) -> tuple[list[float], list[str]]:
-        limits = Limits(LimitConfig(**{"gross": 9, "net": 9, "per_symbol": 9, **changes}))
+        limits = Limits(limit_config(**{"gross": 9, "net": 9, "per_symbol": 9, **changes}))
         clipped = limits.clip(0, targets)
         return clipped, [hit.limit for hit in limits.hits.rows()]
 
@@ -104,7 +96,7 @@ def test_each_limit_clips_as_described() -> None:
     share=st.sampled_from([0.05, 0.2, 1.0]),
 )
 def test_drawdown_trips_exactly_at_the_limit(path: list[int], share: float) -> None:
-    limits = Limits(LimitConfig(drawdown=share, daily_loss=1.0))
+    limits = Limits(limit_config(drawdown=share, daily_loss=1.0))
     peak, tripped = 0, False
     for k, equity in enumerate(path):
         limits.observe(k * MINUTE, equity)
@@ -118,7 +110,7 @@ def test_drawdown_trips_exactly_at_the_limit(path: list[int], share: float) -> N
     step=st.sampled_from([HOUR, 5 * HOUR, DAY]),
 )
 def test_daily_loss_blocks_until_the_next_utc_day(path: list[int], step: int) -> None:
-    limits = Limits(LimitConfig(drawdown=1.0, daily_loss=0.05))
+    limits = Limits(limit_config(drawdown=1.0, daily_loss=0.05))
     day, start, blocked, last = -1, 0, False, path[0]
     for k, equity in enumerate(path):
         ts = k * step
@@ -131,7 +123,7 @@ def test_daily_loss_blocks_until_the_next_utc_day(path: list[int], step: int) ->
 
 
 def test_observe_says_when_what_is_allowed_has_changed() -> None:
-    limits = Limits(LimitConfig())
+    limits = Limits(limit_config())
     day = [limits.observe(k * HOUR, equity) for k, equity in enumerate([100, 99, 94, 93, 79, 78])]
     assert day == [False, False, True, False, True, False]
     assert limits.observe(DAY, 78) is True
@@ -144,7 +136,7 @@ def test_observe_says_when_what_is_allowed_has_changed() -> None:
 
 
 def test_an_account_that_begins_without_money_is_tripped() -> None:
-    limits = Limits(LimitConfig())
+    limits = Limits(limit_config())
     assert limits.observe(0, 0)
     assert limits.tripped
     assert limits.drawdown == 0.0
@@ -158,7 +150,7 @@ def test_an_account_that_begins_without_money_is_tripped() -> None:
     st.integers(1, 10),
 )
 def test_order_rate_is_a_sliding_minute(gaps: list[int], rate: int) -> None:
-    limits = Limits(LimitConfig(order_rate=rate))
+    limits = Limits(limit_config(order_rate=rate))
     now, sent = 0, []
     for gap in gaps:
         now += gap
@@ -169,7 +161,7 @@ def test_order_rate_is_a_sliding_minute(gaps: list[int], rate: int) -> None:
 
 
 def test_collar_is_rounded_toward_the_decision_price() -> None:
-    limits = Limits(LimitConfig(price_collar=0.05))
+    limits = Limits(limit_config(price_collar=0.05))
     assert (limits.bound(1019, 1), limits.bound(1019, -1)) == (1069, 969)
 
 
@@ -199,7 +191,7 @@ def test_freshness_equals_a_loop_over_any_cut(gaps: list[int], seed: int, cut: i
 
 @pytest.mark.parametrize("name", ADJUSTABLE)
 def test_tightening_is_free_and_loosening_is_not(name: str) -> None:
-    limits = Limits(LimitConfig())
+    limits = Limits(limit_config())
     start = getattr(limits.config, name)
     lower = start // 2 if name == "order_rate" else start / 2
     assert limits.adjust(name, lower) == (start, lower)
@@ -213,7 +205,7 @@ def test_tightening_is_free_and_loosening_is_not(name: str) -> None:
 
 
 def test_the_cap_is_that_of_the_configuration_not_of_the_last_change() -> None:
-    limits = Limits(LimitConfig(per_symbol=0.4))
+    limits = Limits(limit_config(per_symbol=0.4))
     limits.adjust("per_symbol", 0.5, confirmed=True)
     with pytest.raises(RefusedError, match=r"loosened to 0\.5"):
         limits.adjust("per_symbol", 0.55, confirmed=True)
@@ -222,7 +214,7 @@ def test_the_cap_is_that_of_the_configuration_not_of_the_last_change() -> None:
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan, -math.inf])
 @pytest.mark.parametrize("name", ["drawdown", "order_rate"])
 def test_an_impossible_change_leaves_the_limit_as_it_was(name: str, value: float) -> None:
-    limits = Limits(LimitConfig())
+    limits = Limits(limit_config())
     before = limits.config
     with pytest.raises(ConfigError, match=f"{name} was"):
         limits.adjust(name, value)
@@ -231,11 +223,11 @@ def test_an_impossible_change_leaves_the_limit_as_it_was(name: str, value: float
 
 def test_only_limits_of_an_account_can_be_adjusted() -> None:
     with pytest.raises(UsageError, match="'loosening'"):
-        Limits(LimitConfig()).adjust("loosening", 1.0)
+        Limits(limit_config()).adjust("loosening", 1.0)
 
 
 def test_a_tightened_drawdown_counts_from_the_same_peak() -> None:
-    limits = Limits(LimitConfig())
+    limits = Limits(limit_config())
     limits.observe(0, 100)
     limits.observe(1, 92)
     limits.adjust("drawdown", 0.05)
@@ -284,11 +276,11 @@ def test_limits_continue_from_their_checkpoint(path: list[int], cut: int) -> Non
             limits.count_order(k * 7 * HOUR)
         return changes
 
-    whole = Limits(LimitConfig())
+    whole = Limits(limit_config())
     expected = play(whole, 0, path)
-    first = Limits(LimitConfig())
+    first = Limits(limit_config())
     begun = play(first, 0, path[:cut])
-    second = Limits(LimitConfig(gross=0.1))
+    second = Limits(limit_config(gross=0.1))
     second.restore(msgspec.json.decode(msgspec.json.encode(first.checkpoint())))
     assert begun + play(second, len(begun), path[cut:]) == expected
     assert second.checkpoint() == whole.checkpoint()

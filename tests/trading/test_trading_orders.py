@@ -171,7 +171,7 @@ def test_a_listener_that_raises_cannot_keep_the_gateway_open() -> None:
 
 
 def _venue(costs: CostModel | None = None) -> SimulatedVenue:
-    return SimulatedVenue([instrument(), instrument("BBB/USDT")], costs or CostModel(10, 5))
+    return SimulatedVenue([instrument(), instrument("BBB/USDT")], costs or CostModel(10, 5), 0.1)
 
 
 def _match(venue: SimulatedVenue, opened: int, price: float, volume: float) -> list[Fill]:
@@ -256,7 +256,7 @@ def test_a_price_between_two_ticks_is_taken_on_the_worse_side() -> None:
 def test_float_noise_of_a_price_on_the_grid_costs_nothing() -> None:
     listed = [instrument(tick=Decimal("1e-8"))]
     for price in (0.1 + 0.2, 69_420.12345678, 1.1 * 3):
-        venue = SimulatedVenue(listed, CostModel(0, 0))
+        venue = SimulatedVenue(listed, CostModel(0, 0), 0.1)
         venue.submit(Order("r-1", 1, 0, 1, 0), 0)
         (fill,) = venue.match(1, [0], [True], [price], [1e9])
         assert fill.price_ticks == round(price * 1e8)
@@ -264,7 +264,7 @@ def test_float_noise_of_a_price_on_the_grid_costs_nothing() -> None:
 
 def test_venue_refuses_what_makes_no_sense() -> None:
     with pytest.raises(ConfigError, match="participation was 0"):
-        SimulatedVenue([instrument()], CostModel(), 0.0)
+        SimulatedVenue([instrument()], CostModel(10.0, 5.0), 0.0)
     with pytest.raises(ValueError, match="no lots"):
         _venue().submit(Order("r-1", 1, 0, 0, 1000), 1000)
 

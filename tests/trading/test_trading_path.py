@@ -7,14 +7,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trading_world import BAR, START, World, instrument, instruments
+from trading_world import BAR, START, World, instrument, instruments, limit_config
 
 from mirrorcore.clock import DAY, HOUR
 from mirrorcore.errors import ConfigError, RefusedError
 from mirrorcore.trading import (
     CostModel,
     GatewayState,
-    LimitConfig,
     Order,
     OrderStatus,
     StopAuthority,
@@ -220,7 +219,7 @@ def test_an_order_that_adds_risk_is_withdrawn_when_its_symbol_goes_stale() -> No
 
 
 def test_the_rate_holds_back_new_risk_and_nothing_else() -> None:
-    w = world(4, limits=LimitConfig(order_rate=2))
+    w = world(4, limits=limit_config(order_rate=2))
     assert len(w.tick([0.1] * 4, [10_000] * 4)) == 2
     assert len(w.tick([0.1] * 4, [10_000] * 4)) == 2
     w.tick([0.1] * 4, [10_000] * 4)
@@ -246,7 +245,7 @@ def test_a_gap_beyond_the_collar_stops_new_risk_and_not_the_way_out() -> None:
 
 
 def test_daily_loss_withdraws_and_blocks_new_risk_until_midnight() -> None:
-    w = world(2, limits=LimitConfig(daily_loss=0.01))
+    w = world(2, limits=limit_config(daily_loss=0.01))
     w.tick([0.4, 0.0], [10_000, 10_000])
     w.tick([0.4, 0.0], [10_000, 10_000])
     (waiting,) = w.tick([0.4, 0.2], [10_000, 10_000])
@@ -261,7 +260,7 @@ def test_daily_loss_withdraws_and_blocks_new_risk_until_midnight() -> None:
 
 
 def test_drawdown_closes_everything_and_stays_closed_and_says_so() -> None:
-    w = world(2, limits=LimitConfig(daily_loss=1.0))
+    w = world(2, limits=limit_config(daily_loss=1.0))
     w.tick([0.4, -0.4], [10_000, 10_000])
     w.tick([0.4, -0.4], [10_000, 10_000])
     sent = w.tick([0.4, -0.4], [6_000, 12_000])
@@ -292,7 +291,7 @@ def test_a_resume_forgives_no_loss_that_did_not_trip() -> None:
 
 
 def test_gross_counts_the_worst_case_of_what_is_under_way() -> None:
-    w = world(2, limits=LimitConfig(gross=1.0, per_symbol=1.0))
+    w = world(2, limits=limit_config(gross=1.0, per_symbol=1.0))
     w.tick([0.8, 0.0], [10_000, 10_000])
     w.tick([0.8, 0.0], [10_000, 10_000])
     # Rotating from one symbol to the other: until the first is sold only 0.2 may be bought.
@@ -305,7 +304,7 @@ def test_gross_counts_the_worst_case_of_what_is_under_way() -> None:
 
 
 def test_over_a_limit_by_the_market_nothing_is_added_until_it_is_mended() -> None:
-    w = world(limits=LimitConfig(gross=0.5, per_symbol=0.5, daily_loss=1.0))
+    w = world(limits=limit_config(gross=0.5, per_symbol=0.5, daily_loss=1.0))
     w.tick([-0.5], [10_000])
     w.tick([-0.5], [10_000])
     # Short half the account and the price rises: a turn may close, but not yet open.
@@ -316,7 +315,7 @@ def test_over_a_limit_by_the_market_nothing_is_added_until_it_is_mended() -> Non
 
 
 def test_the_cost_of_an_order_counts_against_its_limit() -> None:
-    w = World(instruments(1), costs=CostModel(100, 100), limits=LimitConfig(per_symbol=0.4))
+    w = World(instruments(1), costs=CostModel(100, 100), limits=limit_config(per_symbol=0.4))
     for _ in range(3):
         w.tick([0.4], [10_000])
     exposure, _ = w.ledger.exposure(w.marks)
@@ -470,7 +469,7 @@ def test_a_restored_path_goes_on_to_the_bit(plan: list, cut: int) -> None:
     expected = _play(whole, plan, list(start))
     first, prices = World(instruments(3)), list(start)
     rows = _play(first, plan[:cut], prices)
-    second = World(instruments(3), limits=LimitConfig(gross=0.1), initial="1")
+    second = World(instruments(3), limits=limit_config(gross=0.1), initial="1")
     plain = msgspec.json.decode(msgspec.json.encode(first.path.checkpoint()))
     second.path.restore(plain)
     assert second.path.checkpoint() == first.path.checkpoint()

@@ -1,4 +1,4 @@
-"""A quarter of real five-minute bars through the order path, in steps of 1e-8."""
+"""A month of real five-minute bars through the order path, in steps of 1e-8."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from trading_world import limit_config
 
 from mirrorcore.clock import MINUTE
 from mirrorcore.market.instruments import undescribed
@@ -16,7 +17,6 @@ from mirrorcore.trading import (
     CostModel,
     Gateway,
     Ledger,
-    LimitConfig,
     Limits,
     OrderPath,
     SimulatedVenue,
@@ -29,8 +29,8 @@ COINS = ("BTC", "ETH", "SOL")
 def _replay(frames: list[pl.DataFrame], seed: int) -> tuple[OrderPath, str]:
     listed = [undescribed(f"{coin}/USDT") for coin in COINS]
     ledger = Ledger(listed, Decimal(10_000))
-    venue = SimulatedVenue(listed, CostModel())
-    path = OrderPath("recorded", ledger, venue, Limits(LimitConfig()), Gateway())
+    venue = SimulatedVenue(listed, CostModel(10.0, 5.0), 0.1)
+    path = OrderPath("recorded", ledger, venue, Limits(limit_config()), Gateway())
     closes = np.column_stack([frame["close"].to_numpy() for frame in frames])
     marks = ledger.units.ticks(closes, np.zeros(len(COINS), dtype=np.int64)).tolist()
     for frame, symbol in zip(frames, range(len(COINS)), strict=True):
@@ -61,7 +61,7 @@ def _replay(frames: list[pl.DataFrame], seed: int) -> tuple[OrderPath, str]:
 
 
 @pytest.mark.data
-def test_a_quarter_of_real_bars_balances_and_repeats() -> None:
+def test_a_month_of_real_bars_balances_and_repeats() -> None:
     if not FOLDER.is_dir():
         pytest.skip(f"real market data is not here: {FOLDER}")
     frames = [

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trading_world import World, instrument
+from trading_world import World, instrument, limit_config
 
 from mirrorcore.clock import MINUTE
 from mirrorcore.market.block import Floats, MarketBlock
-from mirrorcore.trading import CostModel, LimitConfig, ShadowBook, ShadowResult
+from mirrorcore.trading import CostModel, ShadowBook, ShadowResult
 
 RATE = 0.0015
 BAR = 5 * MINUTE
@@ -182,7 +182,7 @@ def test_paper_book_and_ledger_agree_where_weights_are_small() -> None:
     world = World(
         [instrument()],
         costs=CostModel(10, 5),
-        limits=LimitConfig(),
+        limits=limit_config(),
         initial="100000000",
     )
     for t in range(ticks):

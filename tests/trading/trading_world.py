@@ -20,6 +20,23 @@ from mirrorcore.trading import (
     SimulatedVenue,
 )
 
+PLAIN_LIMITS: dict[str, Any] = {
+    "gross": 1.5,
+    "net": 1.0,
+    "per_symbol": 0.4,
+    "daily_loss": 0.05,
+    "drawdown": 0.20,
+    "order_rate": 30,
+    "price_collar": 0.05,
+    "stale_bars": 3.0,
+}
+
+
+def limit_config(**changes: Any) -> LimitConfig:
+    """Plain limits with some of them changed."""
+    return LimitConfig(**{**PLAIN_LIMITS, **changes})
+
+
 BAR = 5 * MINUTE
 START = 1_700_000_000 * 10**9 // BAR * BAR
 
@@ -61,10 +78,10 @@ class World:
         participation: float = 0.1,
     ) -> None:
         self.listed = list(listed)
-        self.costs = costs or CostModel()
+        self.costs = costs or CostModel(10.0, 5.0)
         self.ledger = Ledger(self.listed, Decimal(initial))
         self.venue = SimulatedVenue(self.listed, self.costs, participation)
-        self.limits = Limits(limits or LimitConfig())
+        self.limits = Limits(limits or limit_config())
         self.gateway = Gateway()
         self.path = OrderPath(run_id, self.ledger, self.venue, self.limits, self.gateway)
         self.ts = START

@@ -247,9 +247,9 @@ class RiskConfig(Section):
         le=1,
     )
     daily_loss: float = setting(
-        0.03,
-        "loss within a day (UTC) that ends trading until the next; about six daily deviations at "
-        "the target, so a fault rather than a bad day; 1 is off",
+        0.05,
+        "loss since 00:00 UTC that ends new risk until the next day; at the target volatility a "
+        "day moves 0.5 %, so this is a fault or a crash, not a day; 1 is off",
         gt=0,
         le=1,
     )
@@ -257,10 +257,11 @@ class RiskConfig(Section):
         120, "most orders a minute; a whole book of a hundred symbols at once", ge=1, le=100_000
     )
     price_collar: float = setting(
-        0.10,
-        "largest distance of an order's price from the last; beyond it the price is in doubt",
+        0.05,
+        "largest distance of a fill of new risk from the price it was decided at; five minutes "
+        "move 0.25 % at 80 % volatility, so a gap of 5 % is other news",
         gt=0,
-        le=1,
+        lt=1,
     )
     stale_after: int = setting(
         3, "bars without news after which a symbol gets no new risk; two may be a pause", ge=1

@@ -7,12 +7,6 @@ import math
 from mirrorcore.errors import ConfigError
 from mirrorcore.trading.units import ratio_of
 
-FEE_BPS = 10.0
-"""Taker fee of large crypto exchanges without rebates: the worst case of an ordinary account."""
-
-SLIPPAGE_BPS = 5.0
-"""Half the spread of a liquid pair plus a little impact; a bar cannot show it, so it is assumed."""
-
 
 class CostModel:
     """Proportional fee and slippage, in basis points of the notional, in exact integers.
@@ -24,7 +18,7 @@ class CostModel:
 
     __slots__ = ("_fee_den", "_fee_num", "_slip_den", "_slip_num", "fee_bps", "slippage_bps")
 
-    def __init__(self, fee_bps: float = FEE_BPS, slippage_bps: float = SLIPPAGE_BPS) -> None:
+    def __init__(self, fee_bps: float, slippage_bps: float) -> None:
         for name, value in (("fee_bps", fee_bps), ("slippage_bps", slippage_bps)):
             if not (math.isfinite(value) and 0 <= value < 10_000):
                 raise ConfigError(

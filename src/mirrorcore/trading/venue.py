@@ -19,10 +19,6 @@ from mirrorcore.trading.orders import (
 )
 from mirrorcore.trading.units import Units, ratio_of
 
-PARTICIPATION = 0.10
-"""Largest share of a bar's volume one run may take: beyond a tenth the bar would have been another
-bar, and its prices prove nothing."""
-
 
 class MatchingEngine:
     """Working orders and what happens to them; subclasses say when, how much and at what price.
@@ -117,7 +113,7 @@ class SimulatedVenue(MatchingEngine):
         self,
         instruments: Sequence[Instrument],
         costs: CostModel,
-        participation: float = PARTICIPATION,
+        participation: float,
     ) -> None:
         super().__init__(instruments, costs)
         if not 0 < participation <= 1:
