@@ -82,14 +82,14 @@ def test_ratio_is_the_number_as_written() -> None:
     notional=st.integers(-(10**24), 10**24),
 )
 def test_fee_is_the_exact_fee_rounded_up(bps: float, notional: int) -> None:
-    fee = CostModel(fee_bps=bps).fee(notional)
+    fee = CostModel(fee_bps=bps, slippage_bps=5.0).fee(notional)
     exact = Fraction(abs(notional)) * Fraction(str(bps)) / 10_000
     assert exact <= fee < exact + 1
 
 
 @given(bps=st.integers(0, 500), price=st.integers(-(10**9), 10**12), side=st.sampled_from([-1, 1]))
 def test_slippage_is_always_against_us(bps: int, price: int, side: int) -> None:
-    slipped = CostModel(slippage_bps=bps).slipped(price, side)
+    slipped = CostModel(fee_bps=10.0, slippage_bps=bps).slipped(price, side)
     exact = Fraction(abs(price)) * bps / 10_000
     assert exact <= (slipped - price) * side < exact + 1
 
@@ -113,7 +113,7 @@ def test_estimate_bounds_the_cost_of_a_fill_at_that_price(
 @pytest.mark.parametrize("value", [-1.0, 10_000.0, float("nan"), float("inf")])
 def test_impossible_costs_are_refused(value: float) -> None:
     with pytest.raises(ConfigError, match="slippage_bps was"):
-        CostModel(slippage_bps=value)
+        CostModel(fee_bps=10.0, slippage_bps=value)
 
 
 def test_directives_of_several_desks_are_netted() -> None:
