@@ -21,7 +21,13 @@ from mirrorcore.market.instruments import Instrument
 from mirrorcore.swarm.recruiting import recruit
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+WRITTEN = ROOT / "docs" / "evidence"
+"""Pages in here are written by `make evidence`, not by an author."""
+PAGES = sorted(
+    page
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md"))
+    if not page.is_relative_to(WRITTEN)
+)
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 _FENCE = re.compile(r"^```(?P<info>[^\n]*)\n(?P<code>.*?)^```$", re.M | re.S)
 
@@ -147,6 +153,13 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             if not re.match(r"[a-z]+:", link):
                 todo.append((page.parent / link).resolve())
     assert set(PAGES) <= reached, sorted(str(page) for page in set(PAGES) - reached)
+
+
+def test_evidence_that_was_written_is_shown() -> None:
+    pages = sorted(WRITTEN.glob("*.md")) if WRITTEN.is_dir() else []
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [page.name for page in pages if str(page.relative_to(ROOT)) not in text]
+    assert not missing, f"README.md does not link {missing}"
 
 
 def test_the_readme_opens_with_both_commands() -> None:
