@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from mirrorcore.market.categories import CategorizedBlock
     from mirrorcore.syncbus import AgentHandle, StateView
 
+_HANDED_IN = frozenset({"syncbus", "handle", "clock", "rng", "context"})
+
 ORDER_PLANE_VIEWS = ("performance", "execution")
 """Read-only views of the order plane an agent may be interested in besides the market."""
 
@@ -129,12 +131,14 @@ class BaseAgent:
 
     def remember(self) -> dict[str, Any]:
         """What the agent holds beyond what was handed in; plain data and arrays."""
-        handed_in = {"syncbus", "handle", "clock", "rng", "context"}
-        return {name: value for name, value in vars(self).items() if name not in handed_in}
+        return {name: value for name, value in vars(self).items() if name not in _HANDED_IN}
 
     def recall(self, memory: dict[str, Any]) -> None:
-        """Continue from what :meth:`remember` gave."""
-        vars(self).update(memory)
+        """Continue from what :meth:`remember` gave; what came up since is forgotten."""
+        own = vars(self)
+        for name in [name for name in own if name not in memory and name not in _HANDED_IN]:
+            del own[name]
+        own.update(memory)
 
     def checkpoint(self) -> bytes | None:
         """The memory as bytes; None where it cannot be encoded, then a restart begins fresh."""

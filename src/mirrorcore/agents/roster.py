@@ -101,7 +101,7 @@ def parameters(cls: type[BaseAgent]) -> dict[str, inspect.Parameter]:
     return {parameter.name: parameter for parameter in taken if parameter.kind in named}
 
 
-def load_agent_class(path: str | Path, class_name: str | None = None) -> type[BaseAgent]:
+def load_agent_class(path: str | Path, class_name: str | None = None) -> type[Any]:
     """An agent's class from a file of the user's own.
 
     Parameters
@@ -123,7 +123,11 @@ def load_agent_class(path: str | Path, class_name: str | None = None) -> type[Ba
         for name, value in vars(module).items()
         if isinstance(value, type) and value.__module__ == module.__name__
     }
-    agents = {name: cls for name, cls in own.items() if issubclass(cls, BaseAgent)}
+    agents = {
+        name: cls
+        for name, cls in own.items()
+        if issubclass(cls, BaseAgent) or (_guide_style(cls) and hasattr(cls, "_analyze"))
+    }
     if class_name is None:
         if len(agents) == 1:
             return next(iter(agents.values()))
@@ -135,11 +139,16 @@ def load_agent_class(path: str | Path, class_name: str | None = None) -> type[Ba
     if class_name not in vars(module):
         raise ConfigError(f"{file} has no class {class_name!r}", hint=_meant(class_name, own))
     cls = getattr(module, class_name)
-    if not (isinstance(cls, type) and issubclass(cls, BaseAgent)):
+    if not (isinstance(cls, type) and (issubclass(cls, BaseAgent) or _guide_style(cls))):
         raise ConfigError(
             f"{file}: {class_name} is no agent", hint="derive it from mirrorcore.BaseAgent"
         )
     return cls
+
+
+def _guide_style(cls: type) -> bool:
+    """Whether it is built on a reader's own copy of the guide's BaseAgent."""
+    return callable(getattr(cls, "process_market_update", None))
 
 
 def _executed(file: Path) -> types.ModuleType:

@@ -237,6 +237,12 @@ class Journal:
         finally:
             self._connection.close()
 
+    def abandon(self) -> None:
+        """Let go of a file that refuses what waits: what is on disk stays, the rest is lost."""
+        if self._state is not JournalState.CLOSED:
+            self._step(JournalState.CLOSED)
+            self._connection.close()
+
     def _write(self) -> bytes:
         """Chain and insert what waits, in one transaction; the hash of the last entry."""
         execute = self._connection.execute

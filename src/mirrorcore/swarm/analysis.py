@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mirrorcore.agents.base import BaseAgent, Context
+from mirrorcore.agents.base import Context
 from mirrorcore.market.block import Floats
 from mirrorcore.market.categories import CategorizedBlock
 from mirrorcore.swarm.members import Member
@@ -156,16 +156,16 @@ class Analysis:
         """The member's arrays for the whole block, or None if it has to go bar by bar."""
         if not self._bus.ready_ahead(member.agent_id) or not _readable(member, others):
             return None
-        agent: BaseAgent = member.agent
-        before = agent.checkpoint()
+        before = member.memory()
+        if before is None:
+            # It could not be put back to where the block began.
+            return None
         try:
-            return member.evaluate(market, others, votes)
+            return member.evaluate_ahead(market, others, votes)
         except Exception:
             # Not judged here: the same rows follow bar by bar under the agent's breaker, which
             # counts the error on the bar that causes it.
-            if before is None:
-                raise
-            agent.restore(before)
+            member.put_back(before)
             return None
 
     def _load(self, stage: Stage, member: Member, outputs: dict[str, Floats]) -> None:
@@ -181,13 +181,14 @@ class Analysis:
         if oracle is None or allocator is None:
             return False
         votes = self._stacked(stage)
-        before = oracle.agent.checkpoint()
+        before = oracle.memory()
         fused = self._ahead(oracle, stage.market, {}, votes)
         if fused is None:
             return False
         sized = self._ahead(allocator, stage.market, {oracle.agent_id: fused})
         if sized is None:
-            oracle.agent.restore(before)
+            assert before is not None
+            oracle.put_back(before)
             return False
         self._load(stage, oracle, fused)
         self._load(stage, allocator, sized)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from mirrorcore.swarm.analysis import Analysis
 from mirrorcore.swarm.digests import RunDigests
 from mirrorcore.swarm.engine import Parts
 from mirrorcore.swarm.gate import GateFollower
-from mirrorcore.swarm.members import Form, Member, bus_schema
+from mirrorcore.swarm.members import Form, Member
 from mirrorcore.swarm.recruiting import recruit
 from mirrorcore.swarm.scoreboard import Scoreboard
 from mirrorcore.swarm.ungated import UngatedBook
@@ -48,6 +48,10 @@ class Swarm:
     digests: RunDigests
     members: Sequence[Member]
     context: Context
+
+    def undecided(self) -> list[str]:
+        """Kinds of deciding agents that nobody in the swarm can stand in for."""
+        return [kind for kind in DECIDERS if _role(self.members, kind) is None]
 
 
 def assemble(
@@ -92,7 +96,7 @@ def assemble(
         _enlist(bus, clock, member, context, config.seed, digests)
     bus.on_publish(digests.state)
     analysis = _analysis(config, bus, members, context, costs)
-    gate_agent = _first_of_kind(members, "arch_ctrl")
+    gate_agent = _first_of_kind(members, "arch_ctrl", "ArchCtrl")
     parts = Parts(
         bus=bus,
         clock=clock,
@@ -108,8 +112,8 @@ def assemble(
         members=members,
         stale_ns=config.risk.stale_after * source.bar_ns,
         gate_agent=gate_agent.agent_id if gate_agent else None,
-        fear_agent=_id_of(_first_of_kind(members, "fear_analyzer")),
-        ego_agent=_id_of(_first_of_kind(members, "ego_processor")),
+        fear_agent=_id_of(_first_of_kind(members, "fear_analyzer", "FearAnalyzer")),
+        ego_agent=_id_of(_first_of_kind(members, "ego_processor", "EgoProcessor")),
     )
     return Swarm(config, source, parts, digests, members, context)
 
@@ -129,13 +133,13 @@ def _enlist(
         kind=member.kind,
         interests=member.agent_interests,
         on_tick=handlers.on_tick,
-        schema=bus_schema(member.schema),
+        schema=member.bus_schema,
         policy=AgentPolicy(cadence_ns=max(member.cadence_ns, context.bar_ns)),
         factory=member.reborn,
         essential=member.essential,
     )
     member.bind(handle, clock, _generator(seed, member.agent_id), context)
-    digests.register(member.agent_id)
+    digests.register(member.agent_id, named=not member.schema)
 
 
 def _generator(seed: int, agent_id: str) -> np.random.Generator:
@@ -184,7 +188,7 @@ def _views(bus: SyncBus, members: Sequence[Member], context: Context, path: Orde
 def _analysis(
     config: RunConfig, bus: SyncBus, members: Sequence[Member], context: Context, costs: CostModel
 ) -> Analysis:
-    oracle, allocator = _first_of_kind(members, "oracle"), _first_of_kind(members, "allocator")
+    oracle, allocator = (_role(members, kind) for kind in DECIDERS)
     symbols = len(context.symbols)
     books = VoterBooks(
         symbols,
@@ -216,8 +220,28 @@ def _analysis(
     )
 
 
-def _first_of_kind(members: Sequence[Member], kind: str) -> Member | None:
-    return next((m for m in members if m.kind == kind), None)
+DECIDERS: Mapping[str, frozenset[str]] = {
+    "oracle": frozenset({"forecast", "weights"}),
+    "allocator": frozenset({"target"}),
+}
+"""Kinds of the two agents that decide, with the fields that are read of them."""
+
+
+def _role(members: Sequence[Member], kind: str) -> Member | None:
+    """The agent that fuses, or sizes: one in block form that publishes what is needed."""
+    return next(
+        (
+            m
+            for m in members
+            if m.kind == kind and m.form is Form.BLOCK and DECIDERS[kind] <= m.schema.keys()
+        ),
+        None,
+    )
+
+
+def _first_of_kind(members: Sequence[Member], kind: str, standard: str) -> Member | None:
+    """The agent of this kind, or somebody's own in the place of the standard one."""
+    return next((m for m in members if m.kind == kind or m.agent_id == standard), None)
 
 
 def _id_of(member: Member | None) -> str | None:

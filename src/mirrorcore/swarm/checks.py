@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from mirrorcore.clock import VirtualTimeLoop, iso
+from mirrorcore.clock import VirtualClock, VirtualTimeLoop, iso
 from mirrorcore.config import to_toml
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
@@ -227,7 +227,7 @@ def digests_of(
             if progress is not None:
                 progress(recorder.ticks, source.ticks_total())
 
-    drive(VirtualTimeLoop(swarm.parts.clock), work())
+    drive(VirtualTimeLoop(VirtualClock()), work())
     return swarm.digests.results(), swarm
 
 

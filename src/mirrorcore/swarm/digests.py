@@ -81,10 +81,14 @@ class RunDigests:
     def __init__(self, cuts: Sequence[int] = ()) -> None:
         self._cuts = tuple(cuts)
         self._agents: dict[str, Digest] = {}
+        self._named: set[str] = set()
         self.decisions, self.orders, self.fills = (Digest(cuts) for _ in range(3))
 
-    def register(self, agent_id: str) -> None:
+    def register(self, agent_id: str, *, named: bool = False) -> None:
+        """One agent more; ``named`` where its fields vary, so that their names count as well."""
         self._agents[agent_id] = Digest(self._cuts)
+        if named:
+            self._named.add(agent_id)
 
     def block(self, agent_id: str, ts: Ints, columns: Mapping[str, Floats]) -> None:
         """T states of a block agent at once; the same bytes as T single ones."""
@@ -98,7 +102,7 @@ class RunDigests:
         """One published delta."""
         digest = self._agents.get(agent_id)
         if digest is not None:
-            digest.add(ts, _encoded(ts, delta))
+            digest.add(ts, _encoded(ts, delta, named=agent_id in self._named))
 
     def _all(self) -> dict[str, Digest]:
         return {
@@ -117,9 +121,11 @@ class RunDigests:
         return {name: digest.at(cut) for name, digest in self._all().items()}
 
 
-def _encoded(ts: int, delta: Mapping[str, Any]) -> bytes:
+def _encoded(ts: int, delta: Mapping[str, Any], *, named: bool = False) -> bytes:
     parts = [ts.to_bytes(8, "little", signed=True)]
     for name, value in sorted(delta.items()):
+        if named:
+            parts.append(msgspec.msgpack.encode(name))
         if type(value) is float:
             parts.append(np.float64(value).tobytes())
         elif isinstance(value, np.ndarray):

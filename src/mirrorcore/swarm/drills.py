@@ -57,8 +57,8 @@ class Drill:
         elif self.kind == "undeclared":
             handle.publish({"a_field_nobody_declared": 1.0})
         elif self.kind == "flood":
-            for number in range(_FLOOD):
-                handle.publish({next(iter(schema), "value"): float(number)})
+            for _ in range(_FLOOD):
+                handle.publish({})
         raise self.error()
 
     async def hang(self) -> None:

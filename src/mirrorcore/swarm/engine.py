@@ -10,12 +10,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
+from mirrorcore.agents.reading import number
 from mirrorcore.clock import VirtualClock
 from mirrorcore.market.block import Floats, Ints, MarketBlock
 from mirrorcore.market.features.engine import FeatureEngine
@@ -39,7 +41,7 @@ class Pace(Protocol):
     async def reach(self, tick: int, ts: int) -> None:
         """Let time pass until the tick and admit what agents finished meanwhile."""
 
-    async def quiet(self, tick: int) -> None:
+    async def quiet(self, tick: int, phase: str) -> None:
         """Within the tick: wait for agents that are still thinking, but not for ever."""
 
 
@@ -135,7 +137,15 @@ class Engine:
         return ticks.tolist(), fresh.tolist()
 
     async def run(self, block: MarketBlock, pace: Pace) -> None:
-        """One block, tick by tick."""
+        """One block, tick by tick; cut where agents are checkpointed."""
+        first, rows = 0, len(block)
+        while first < rows:
+            left = CHECKPOINT_TICKS - (block.index + first) % CHECKPOINT_TICKS
+            stop = min(rows, first + left)
+            await self._run(block.rows(first, stop) if stop - first < rows else block, pace)
+            first = stop
+
+    async def _run(self, block: MarketBlock, pace: Pace) -> None:
         parts = self._parts
         market = parts.features.update(block)
         stage = parts.analysis.begin(market)
@@ -151,7 +161,8 @@ class Engine:
                 await self._think(record, row, ts, due or ((), ()), pace)
             self._decide(record, row, ts, fresh_rows[row])
         parts.bus.end_block()
-        self._save_checkpoints(block)
+        if (block.index + len(block)) % CHECKPOINT_TICKS == 0:
+            self.save_checkpoints()
         for observer in self._observers:
             observer.block(record)
 
@@ -186,23 +197,29 @@ class Engine:
         voices, others = due
         parts.analysis.step_analysts(stage, row)
         if voices:
-            await self._call(record, row, ts, voices, pace)
+            await self._call(record, row, ts, voices, pace, "voices")
             self._collect_votes(ts)
         parts.analysis.conclude(stage, row)
         if others:
-            await self._call(record, row, ts, others, pace)
+            await self._call(record, row, ts, others, pace, "others")
             self._read_minds()
 
     async def _call(
-        self, record: BlockRecord, row: int, ts: int, due: Sequence[str], pace: Pace
+        self,
+        record: BlockRecord,
+        row: int,
+        ts: int,
+        due: Sequence[str],
+        pace: Pace,
+        phase: str,
     ) -> None:
         parts = self._parts
         performance, execution = parts.views.publish(row, record.equity[-1], due)
         tick = record.block.index + row
         view = TickView(tick, ts, row, record.stage.market, performance, execution)
         self._bus.tick(view, due)
-        if self._bus.suspended:
-            await pace.quiet(tick)
+        if self._bus.unconcluded:
+            await pace.quiet(tick, phase)
 
     def _collect_votes(self, ts: int) -> None:
         """Take over the votes of agents that speak tick by tick; a first vote makes a voter."""
@@ -230,8 +247,8 @@ class Engine:
     def _state_of(self, agent_id: str | None, name: str, default: float) -> float:
         if agent_id is None:
             return default
-        view = self._bus.read(agent_id)
-        return float(view.state.get(name, default))
+        value = number(self._bus.read(agent_id).state, name)
+        return default if math.isnan(value) else value
 
     def _decide(self, record: BlockRecord, row: int, ts: int, fresh: Sequence[bool]) -> None:
         """The gate's share of the targets becomes orders, as far as limits and gateway allow."""
@@ -267,10 +284,18 @@ class Engine:
                     due.setdefault(row, ([], []))[side].append(member.agent_id)
         return due
 
-    def _save_checkpoints(self, block: MarketBlock) -> None:
-        if (block.index + len(block)) % CHECKPOINT_TICKS == 0:
-            for member in self._parts.members:
+    def save_checkpoints(self) -> None:
+        """Have every agent give the bus what a restart continues from."""
+        for member in self._parts.members:
+            try:
                 member.save()
+            except Exception as error:
+                self._bus.guarded(member.agent_id, _blame, error)
+
+
+def _blame(error: Exception) -> None:
+    """Fail on the account of the agent in whose own code this happened."""
+    raise error
 
 
 def _turns(member: Member, ts: Ints) -> Any:

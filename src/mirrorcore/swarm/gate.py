@@ -7,8 +7,10 @@ until it speaks again.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from mirrorcore.agents.reading import number
 from mirrorcore.syncbus import StateView
 
 DEAD_BAND = 0.05
@@ -33,17 +35,23 @@ class GateFollower:
         """Read the gate; True when the share or its silence has changed."""
         if not self._watched:
             return False
-        silent = view is None or not view.version or view.stale or view.age > self._patience_ns
-        changed = silent != self.silent
-        self.silent = silent
-        if view is None or silent:
+        wanted = self._said(view)
+        changed = math.isnan(wanted) != self.silent
+        self.silent = math.isnan(wanted)
+        if self.silent:
             return changed
-        wanted = float(view.state["gate"])
         closing = wanted == 0.0 and self.share != 0.0
         if closing or abs(wanted - self.share) > DEAD_BAND or (changed and wanted != self.share):
             self.share = wanted
             return True
         return changed
+
+    def _said(self, view: StateView | None) -> float:
+        """What the gate says now; NaN where that is nothing, too old, or no share."""
+        if view is None or not view.version or view.stale or view.age > self._patience_ns:
+            return math.nan
+        wanted = number(view.state, "gate")
+        return wanted if 0.0 <= wanted <= 1.0 else math.nan
 
     def checkpoint(self) -> dict[str, Any]:
         return {"share": self.share, "silent": self.silent}

@@ -24,6 +24,7 @@ from mirrorcore.market.block import Floats
 from mirrorcore.market.categories import CategorizedBlock
 from mirrorcore.swarm.drills import Drill
 from mirrorcore.syncbus import AgentHandle, Field, Handlers
+from mirrorcore.syncbus.schema import freeze_block
 
 
 class Form(Enum):
@@ -44,6 +45,14 @@ class TickView:
     market: CategorizedBlock
     performance: Mapping[str, Any]
     execution: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A block agent as it was: its checkpoint and the state of its random numbers."""
+
+    held: bytes
+    random: Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -71,6 +80,13 @@ class Member:
     seen_version: int = 0
     schema: Mapping[str, StateField] = field(default_factory=dict)
     drill: Drill | None = None
+    portable: bool | None = None
+    """Whether its memory can be kept and given back; None while nobody has tried."""
+
+    bus_schema: Mapping[str, Field] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bus_schema = bus_schema(self.schema)
 
     @property
     def kind(self) -> str:
@@ -166,6 +182,37 @@ class Member:
         block = BlockInput(market, self.interests, others, votes)
         return checked(self, self.agent._analyze(block), block)
 
+    def evaluate_ahead(
+        self,
+        market: CategorizedBlock,
+        others: Mapping[str, Mapping[str, Floats]],
+        votes: Floats | None = None,
+    ) -> dict[str, Floats]:
+        """The same for a whole block ahead of the loop: values are checked as publishing would."""
+        outputs = self.evaluate(market, others, votes)
+        return freeze_block(self.agent_id, outputs, len(market), self.bus_schema)
+
+    def memory(self) -> Memory | None:
+        """What :meth:`put_back` needs; None where the agent's memory cannot be kept."""
+        assert self.rng is not None
+        if self.portable is False:
+            return None
+        try:
+            held = self.agent.checkpoint()
+            if held is not None and self.portable is None:
+                self.agent.restore(held)
+        except Exception:
+            # A user's own way to remember: what is wrong with it is counted when it is saved.
+            held = None
+        self.portable = held is not None
+        return None if held is None else Memory(held, self.rng.bit_generator.state)
+
+    def put_back(self, memory: Memory) -> None:
+        """Make the agent again what it was, its random numbers included."""
+        assert self.rng is not None
+        self.rng.bit_generator.state = memory.random
+        self.agent.restore(memory.held)
+
     def evaluate_and_publish(
         self,
         market: CategorizedBlock,
@@ -200,6 +247,10 @@ def checked(member: Member, result: Any, block: BlockInput) -> dict[str, Floats]
         "symbols": (ticks, symbols),
         "voters": (ticks, len(member.context.voters)),
     }
+    if not isinstance(result, Mapping):
+        raise ValueError(
+            f"{member.agent_id} returned a {type(result).__name__}, must be arrays by field name"
+        )
     for name in result:
         if name not in member.schema:
             raise ValueError(f"{member.agent_id} wrote {name!r}, which it did not declare")
@@ -207,6 +258,11 @@ def checked(member: Member, result: Any, block: BlockInput) -> dict[str, Floats]
         column = result.get(name)
         if column is None:
             raise ValueError(f"{member.agent_id} left out {name!r}, which it declares")
+        if not isinstance(column, np.ndarray):
+            raise ValueError(
+                f"{member.agent_id}.{name} was a {type(column).__name__}, "
+                f"must be a float64 array {shapes[wanted.shape]}"
+            )
         if column.shape != shapes[wanted.shape] or column.dtype != np.float64:
             raise ValueError(
                 f"{member.agent_id}.{name} was {column.dtype} {column.shape}, "

@@ -209,6 +209,10 @@ def _own_warnings(swarm: Swarm) -> list[str]:
         warnings.append(
             f"nobody described {', '.join(plain)}: tick and lot of 1e-8, no minimum, shortable"
         )
+    if missing := swarm.undecided():
+        warnings.append(
+            f"no agent of the swarm can act as {' or '.join(missing)}: nothing is traded"
+        )
     for change in swarm.parts.path.gateway.changes:
         warnings.append(f"gateway {change.before} → {change.after}: {change.reason}")
     for name, interest in swarm.parts.bus.unresolved_interests():

@@ -5,37 +5,51 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-from mirrorcore.clock import MILLISECOND, SECOND, PacedClock, VirtualClock
+from mirrorcore.clock import PacedClock, VirtualClock
 from mirrorcore.errors import CheckFailedError
 from mirrorcore.syncbus import BusError, SyncBus
 
-THINKING_NS = 250 * MILLISECOND
-"""How long, by the bus clock, a tick waits for agents that answer late."""
+THINKING = 0.25
+"""How long a tick of history waits for agents that answer late, in seconds of the event loop."""
 
 PAPER_PATIENCE = 0.05
-"""The same in wall seconds in paper, where bus time stands still within a tick."""
+"""The same in paper, in wall seconds."""
+
+_STEP = 0.001
 
 Admissions = Callable[[int, str, Sequence[str]], None]
-"""Told of each admission of late answers: tick, phase (``before`` or ``within``), agents."""
+"""Told of each admission of late answers: tick, phase (``before`` the tick, or whose turn it was
+within it), agents."""
+
+
+async def _thinking(bus: SyncBus, patience: float) -> None:
+    """Let waiting agents go on until none waits, at most ``patience`` by the event loop's time.
+
+    Bus time stands still meanwhile: who else is in the swarm must not change anybody's instants.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    while bus.suspended and loop.time() < end:
+        await asyncio.sleep(_STEP)
 
 
 class HistoryPace:
-    """Virtual time: a wait costs nothing and ends at its virtual instant, or at its deadline."""
+    """Virtual time: a wait within a tick costs nothing; one that is too long meets its deadline.
+
+    The event loop has a virtual clock of its own; bus time is market time and moves at ticks only,
+    as in paper.
+    """
 
     def __init__(self, bus: SyncBus, clock: VirtualClock) -> None:
         self._bus = bus
         self._clock = clock
 
     async def reach(self, tick: int, ts: int) -> None:
-        bus = self._bus
-        if bus.suspended:
-            await bus.wait_quiet(ts)
-            bus.admit()
         self._clock.advance_to(ts)
-        bus.sweep()
+        self._bus.sweep()
 
-    async def quiet(self, tick: int) -> None:
-        await self._bus.wait_quiet(self._clock.now() + THINKING_NS)
+    async def quiet(self, tick: int, phase: str) -> None:
+        await _thinking(self._bus, THINKING)
         self._bus.admit()
 
 
@@ -64,12 +78,9 @@ class PaperPace:
         self._clock.advance_to(ts)
         self._bus.sweep()
 
-    async def quiet(self, tick: int) -> None:
-        waited = 0.0
-        while self._bus.suspended and waited < PAPER_PATIENCE:
-            await asyncio.sleep(0.001)
-            waited += 0.001
-        self._admit(tick, "within")
+    async def quiet(self, tick: int, phase: str) -> None:
+        await _thinking(self._bus, PAPER_PATIENCE)
+        self._admit(tick, phase)
 
     def _admit(self, tick: int, phase: str) -> None:
         admitted = self._bus.admit()
@@ -80,7 +91,6 @@ class PaperPace:
 class RecordedPace:
     """A recorded paper run again: late answers count exactly where the record has them."""
 
-    _STEP = MILLISECOND / SECOND
     _TRIES = 100_000
 
     def __init__(
@@ -96,10 +106,10 @@ class RecordedPace:
     async def reach(self, tick: int, ts: int) -> None:
         await self._obey(tick, "before")
         self._clock.advance_to(ts)
-        self._bus.sweep()
+        self._bus.sweep(unadmitted=True)
 
-    async def quiet(self, tick: int) -> None:
-        await self._obey(tick, "within")
+    async def quiet(self, tick: int, phase: str) -> None:
+        await self._obey(tick, phase)
 
     async def _obey(self, tick: int, phase: str) -> None:
         """Let the agents finish that the record says had finished, then admit them."""
@@ -110,7 +120,7 @@ class RecordedPace:
             try:
                 self._bus.admit(names)
             except BusError:
-                await asyncio.sleep(self._STEP)
+                await asyncio.sleep(_STEP)
             else:
                 return
         raise CheckFailedError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from mirrorcore.agents.base import ORDER_PLANE_VIEWS, BaseAgent
+from mirrorcore.agents.base import ORDER_PLANE_VIEWS, BaseAgent, StateField
 from mirrorcore.agents.roster import ROSTER, construct, load_agent_class
 from mirrorcore.config.model import AgentEntry, RunConfig
 from mirrorcore.errors import ConfigError
@@ -80,7 +80,7 @@ def _member(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Membe
         make=make,
         agent=agent,
         form=form_of(agent),
-        votes=getattr(agent, "votes", None),
+        votes=_declared_vote(agent),
         cadence_ns=_setting(entry, "cadence", agent, "cadence_ns"),
         horizon_ns=_setting(entry, "horizon", agent, "horizon_ns"),
         essential=agent_id in ESSENTIAL or bool(entry and entry.essential),
@@ -89,7 +89,7 @@ def _member(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Membe
             *getattr(agent, "agent_interests", ()),
             *(i for i in interests if i not in (*CATEGORIES, *ORDER_PLANE_VIEWS)),
         ),
-        schema=getattr(agent, "state", None) or {},
+        schema=_schema(agent_id, agent),
     )
 
 
@@ -110,14 +110,16 @@ def _maker(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Callab
 
 def _built(cls: type, agent_id: str, entry: AgentEntry, params: Mapping[str, Any]) -> Any:
     """A user's agent, as the guide constructs it: id, interests, then its own parameters."""
-    interests = list(entry.interests or ())
+    given: tuple[Any, ...] = () if entry.interests is None else (list(entry.interests),)
     try:
-        if entry.interests is not None:
-            return cls(agent_id, interests, **params)
-        return cls(agent_id, **params)
-    except TypeError as error:
+        return cls(agent_id, *given, **params)
+    except ConfigError as error:
         raise ConfigError(
-            f"agent {agent_id!r}: {cls.__name__} cannot be built: {error}",
+            f"agent {agent_id!r} ({cls.__name__}): {error.message}", hint=error.hint
+        ) from error
+    except Exception as error:  # a user's constructor may raise anything
+        raise ConfigError(
+            f"agent {agent_id!r}: {cls.__name__} cannot be built: {type(error).__name__}: {error}",
             hint="it is called with its id, with the interests of its [[agent]] entry if there "
             "are any, and with params by name",
         ) from error
@@ -146,6 +148,27 @@ def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
             "gross_cap": 0.9 * risk.gross,
         }
     return {}
+
+
+def _declared_vote(agent: Any) -> bool | None:
+    """Whether its class says that it votes; an instance's own field of that name says nothing."""
+    declared = getattr(type(agent), "votes", None)
+    return declared if isinstance(declared, bool) else None
+
+
+def _schema(agent_id: str, agent: Any) -> Mapping[str, StateField]:
+    """The schema its class declares; an own attribute ``state`` is the agent's affair."""
+    declared = getattr(type(agent), "state", None)
+    if not isinstance(declared, Mapping):
+        return {}
+    wrong = [name for name, entry in declared.items() if not isinstance(entry, StateField)]
+    if wrong and is_ours(agent):
+        raise ConfigError(
+            f"agent {agent_id!r}: the class's state declares {', '.join(map(str, wrong))} as "
+            "something else than a StateField",
+            hint="write StateField(doc, unit, low, high), or leave the schema out",
+        )
+    return {} if wrong else declared
 
 
 def _interests(agent: Any, entry: AgentEntry | None) -> tuple[str, ...]:
@@ -193,6 +216,9 @@ def in_reading_order(members: Sequence[Member]) -> list[Member]:
         for name in member.agent_interests if member.form is Form.BLOCK else ():
             other = by_id.get(name)
             if other is None:
+                continue
+            if other.form is not Form.BLOCK and name in ESSENTIAL:
+                # Somebody's own agent in the place of ours: its reader will have nothing to read.
                 continue
             if other.form is not Form.BLOCK:
                 raise ConfigError(

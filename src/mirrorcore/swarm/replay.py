@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mirrorcore.clock import VirtualTimeLoop
+from mirrorcore.clock import VirtualClock, VirtualTimeLoop
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS
@@ -49,4 +49,4 @@ def replay_history(
             if progress is not None:
                 progress(run.recorder.ticks, source.ticks_total())
 
-    return carry_out(run, VirtualTimeLoop(parts.clock), work())
+    return carry_out(run, VirtualTimeLoop(VirtualClock()), work())

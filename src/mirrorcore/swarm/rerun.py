@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mirrorcore.clock import VirtualTimeLoop
+from mirrorcore.clock import VirtualClock, VirtualTimeLoop
 from mirrorcore.config import load_config
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
@@ -115,6 +115,6 @@ def _again(
             if progress is not None:
                 progress(done + 1, len(ticks))
 
-    outcome = carry_out(run, VirtualTimeLoop(parts.clock), work())
+    outcome = carry_out(run, VirtualTimeLoop(VirtualClock()), work())
     assert outcome.results.identity.status == RunStatus.FINISHED
     return outcome

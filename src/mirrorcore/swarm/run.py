@@ -14,7 +14,7 @@ from mirrorcore.clock import Stopwatch
 from mirrorcore.config import config_hash, to_toml
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
-from mirrorcore.journal import Journal, RunDirectory, RunRegistry, RunStatus
+from mirrorcore.journal import Journal, JournalFullError, RunDirectory, RunRegistry, RunStatus
 from mirrorcore.report.results import RunIdentity, RunResults
 from mirrorcore.report.store import save_results
 from mirrorcore.swarm.assembly import Swarm, assemble
@@ -118,6 +118,7 @@ class Run:
         self._start = instant
         self.swarm.parts.clock.advance_to(instant)
         self.recorder.begin(self.engine.learned)
+        self.engine.save_checkpoints()
         bus = self.swarm.parts.bus
         self.lives.calls_before = {name: bus.statistics(name).calls for name in bus.agent_ids}
 
@@ -156,6 +157,8 @@ class Run:
         """The run cannot go on: what was journalled stays, the folder says it failed."""
         try:
             self._journal.close()
+        except JournalFullError:
+            self._journal.abandon()
         finally:
             self.folder.finish(RunStatus.FAILED)
 
@@ -196,6 +199,10 @@ def _agent_files(config: RunConfig) -> dict[str, str]:
     }
 
 
+_FAREWELL = 1.0
+"""Seconds of the loop's time that cancelled agents have to end."""
+
+
 def drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
     """Run ``work`` to its end on ``loop``, cancel what is left over, and close the loop."""
     try:
@@ -205,7 +212,8 @@ def drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> N
         for task in left:
             task.cancel()
         if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            # An agent may ignore that; it is not waited for beyond its farewell.
+            loop.run_until_complete(asyncio.wait(left, timeout=_FAREWELL))
         loop.close()
 
 

@@ -84,6 +84,7 @@ class Scribe:
             self._journal.close()
         except JournalFullError as error:
             self._full_disk(error, ts)
+            self._journal.abandon()
 
     def _note(self, kind: str, body: dict[str, object]) -> None:
         ts = self._swarm.parts.clock.now()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mirrorcore.agents.base import Context
-from mirrorcore.swarm.analysis import Stage
+from mirrorcore.swarm.analysis import Conclusions, Stage
 from mirrorcore.swarm.scoreboard import FIELDS
 from mirrorcore.syncbus import SourceHandle
 from mirrorcore.trading.orders import Fill, OrderStatus
@@ -39,12 +39,15 @@ class Views:
         self._interested = {name: frozenset(agents) for name, agents in interested.items()}
         self._scale = float(10**path.ledger.units.places)
         self._stage: Stage | None = None
+        self._before: Conclusions | None = None
         self._prices: list[list[int]] = []
         self._fills = 0
         self._counts = dict.fromkeys(OrderStatus, 0)
 
     def begin(self, stage: Stage, prices: list[list[int]]) -> None:
         """A new block: its conclusions and its marks."""
+        if self._stage is not None and self._stage.conclusions.scores:
+            self._before = self._stage.conclusions
         self._stage = stage
         self._prices = prices
 
@@ -87,6 +90,8 @@ class Views:
         }
         # Whoever speaks before the votes are counted sees the conclusions of the tick before.
         known = min(row, len(made.scores) - 1)
+        if known < 0 and self._before is not None:
+            made, known = self._before, len(self._before.scores) - 1
         if known >= 0:
             view["shadow_equity"] = float(made.shadow_equity[known])
             view["shadow_drawdown"] = float(made.shadow_drawdown[known])

@@ -204,9 +204,13 @@ class SyncBus:
         """Run ready work until there is none; returns the number of calls."""
         return self._dispatcher.settle()
 
-    def sweep(self) -> None:
-        """Deadlines, retries and restarts whose time has come; at the boundary of ticks."""
-        self._supervisor.sweep()
+    def sweep(self, *, unadmitted: bool = False) -> None:
+        """Deadlines, retries and restarts whose time has come; at the boundary of ticks.
+
+        With ``unadmitted``, for whoever repeats a record, an answer that the record does not admit
+        counts as not given.
+        """
+        self._supervisor.sweep(unadmitted=unadmitted)
         self._dispatcher.nudge()
 
     def guarded(self, agent_id: str, function: Callable[..., Any], *args: Any) -> tuple[bool, Any]:
@@ -229,6 +233,11 @@ class SyncBus:
     def suspended(self) -> bool:
         """Whether a handler of some agent waits for something."""
         return any(agent.waiting > len(agent.outcomes) for agent in self._watched())
+
+    @property
+    def unconcluded(self) -> bool:
+        """Whether some handler has not been concluded: it waits, or waits to be admitted."""
+        return any(agent.waiting for agent in self._watched())
 
     async def wait_quiet(self, until_ns: int) -> None:
         """Wait until no handler waits any more, or until bus time ``until_ns``.
@@ -274,16 +283,18 @@ class SyncBus:
             admitted = [agent for agent in completions if agent.staged or agent.outcomes]
             completions.clear()
         else:
-            admitted = []
-            for agent_id in agent_ids:
-                agent = self._agent(agent_id)
-                if agent not in completions:
+            admitted = [self._agent(agent_id) for agent_id in agent_ids]
+            left = list(completions)
+            # All or none: whoever repeats a record asks again until everybody has come so far.
+            for agent in admitted:
+                if agent not in left:
                     raise BusError(
-                        f"the record admits {agent_id!r} here, but it has not completed anything",
+                        f"the record admits {agent.agent_id!r} here, but it has not completed "
+                        "anything",
                         hint="the run diverges from its record before this point",
                     )
-                completions.remove(agent)
-                admitted.append(agent)
+                left.remove(agent)
+            completions[:] = left
         for agent in admitted:
             self._admit(agent)
         return [agent.agent_id for agent in admitted]

@@ -204,8 +204,12 @@ class Supervisor:
 
     # -- time ---------------------------------------------------------------------------------
 
-    def sweep(self) -> None:
-        """Deadlines that have passed, retries whose time has come; in order of registration."""
+    def sweep(self, *, unadmitted: bool = False) -> None:
+        """Deadlines that have passed, retries whose time has come; in order of registration.
+
+        With ``unadmitted`` an answer that is there and was not admitted counts as not given: where
+        a record admits, the agent may have been quicker than when it was recorded.
+        """
         watched = self._dispatcher.watched
         if not watched:
             return
@@ -214,7 +218,9 @@ class Supervisor:
             if agent.agent_id not in watched:
                 continue
             retry = agent.breaker.retry_at
-            if agent.overrun or self._deadline_passed(agent, now):
+            if unadmitted and any(now >= task.deadline for task in agent.outcomes):
+                self.expire(agent)
+            elif agent.overrun or self._deadline_passed(agent, now):
                 if not agent.waiting:
                     watched.pop(agent.agent_id)
                 self.expire(agent)

@@ -43,6 +43,12 @@ class Opinions:
         self.coherence = 0.0
         self.factor = 1.0
 
+    def grow(self, voters: int) -> None:
+        """Room for voters that have joined at the end; they have said nothing so far."""
+        more = max(0, voters - len(self._now))
+        self._now = np.pad(self._now, (0, more))
+        self._long = np.pad(self._long, (0, more))
+
     def hear(self, tick: Tick, context: Context, elapsed_ns: int, oldest_ns: int) -> bool:
         """Fold in the votes that are not older than ``oldest_ns``; whether there was any."""
         votes = np.full((len(context.voters), self._symbols), 0.5)

@@ -121,6 +121,7 @@ class SelfAwarenessAgent(TickAgent):
         if self._pulse.beats(tick.ts):
             elapsed = tick.ts - self._appraised if self._appraised else 0
             self._appraised = tick.ts
+            self._grow(len(self.context.voters))
             self._appraise(tick, elapsed)
             if self._opinions.hear(tick, self.context, elapsed, self.period_ns):
                 self._fresh.saw("votes", tick.ts)
@@ -133,6 +134,21 @@ class SelfAwarenessAgent(TickAgent):
             "m_herd": self._opinions.factor,
             "confidence": self._fresh.value(tick.ts),
         }
+
+    def _grow(self, voters: int) -> None:
+        """Room for voters that have joined at the end; what is known of the others stays."""
+        more = voters - len(self._cusum)
+        if more <= 0:
+            return
+        wider = ((0, 0), (0, more))
+        self._last = np.pad(self._last, wider)
+        self._sums = np.pad(self._sums, wider)
+        self._spread = np.pad(self._spread, wider)
+        self._cusum = np.pad(self._cusum, (0, more))
+        self._trust = np.pad(self._trust, (0, more))
+        self._error = np.pad(self._error, (0, more), constant_values=_PRIOR_SPREAD)
+        self._phi = np.pad(self._phi, (0, more), constant_values=1.0)
+        self._opinions.grow(voters)
 
     def _appraise(self, tick: Tick, elapsed: int) -> None:
         kept = halved(elapsed, self.half_life_ns)
