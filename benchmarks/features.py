@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 
+from benchmarks.measure import calibration
 from mirrorcore.clock import MINUTE
 from mirrorcore.market.block import MarketBlock
 from mirrorcore.market.features import FeatureEngine
@@ -54,18 +55,6 @@ def cpu_ns(market: MarketBlock, warm: int, size: int) -> int:
     return time.process_time_ns() - started
 
 
-def calibration_ns() -> float:
-    """CPU nanoseconds per element of ``a + b`` on 4,096 float64, best of five."""
-    a, b, out = np.ones(4096), np.ones(4096), np.empty(4096)
-    best = float("inf")
-    for _ in range(5):
-        started = time.process_time_ns()
-        for _ in range(2000):
-            np.add(a, b, out=out)
-        best = min(best, (time.process_time_ns() - started) / (2000 * 4096))
-    return best
-
-
 def measure(symbols: int, size: int, *, quick: bool) -> dict[str, float | int]:
     warm = 400
     blocks = {1: 150, 512: 8, 4096: 2} if quick else {1: 600, 512: 32, 4096: 8}
@@ -84,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round")
     quick = parser.parse_args().quick
-    unit = calibration_ns()
+    unit = calibration()["addition_ns"]
     print(f"addition in cache: {unit:.3f} ns per element")
     print(f"{'symbols':>8} {'block':>6} {'ns/symbol-bar':>14} {'ms/block':>9}")
     results = []
@@ -101,7 +90,7 @@ def main() -> None:
             {
                 "benchmark": "features",
                 "numpy": np.__version__,
-                "addition_ns": round(unit, 4),
+                "addition_ns": unit,
                 "results": results,
             }
         )
