@@ -1,0 +1,124 @@
+"""Agents no swarm should have, in a user's own file: the evidence shows what becomes of them.
+
+They are loaded by path, as any agent of a user's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from mirrorcore.agents.base import BaseAgent, BlockAgent, BlockInput, StateField, Tick, TickAgent
+from mirrorcore.market.block import Floats
+
+FAULTS = ("raises", "waits", "nan", "floods", "undeclared")
+_FLOOD = 2_000
+
+
+class Faulty(BaseAgent):
+    """Misbehaves at every message in one way; nobody reads what it declares.
+
+    Parameters
+    ----------
+    fault: one of :data:`FAULTS`.
+    """
+
+    kind = "faulty"
+    votes = False
+    writes = "level"
+    state: ClassVar[Mapping[str, StateField]] = {"level": StateField("nothing of use", "", 0, 1)}
+
+    def __init__(
+        self, agent_id: str, data_interests: Sequence[str] = ("technical",), *, fault: str
+    ) -> None:
+        super().__init__(agent_id, data_interests)
+        self.fault = fault
+
+    async def _analyze(self, relevant_data: Mapping[str, Any]) -> dict[str, Any]:
+        if self.fault == "waits":
+            await asyncio.get_running_loop().create_future()
+        elif self.fault == "nan":
+            return {self.writes: float("nan")}
+        elif self.fault == "floods":
+            for number in range(_FLOOD):
+                await self.syncbus.update_agent_state(self.agent_id, {self.writes: number / _FLOOD})
+        elif self.fault == "undeclared":
+            return {"a_field_nobody_declared": 1.0}
+        raise RuntimeError(f"{self.agent_id} fails at every message")
+
+
+class FaultyFear(Faulty):
+    """The same in the place of the agent whose fear the gates read."""
+
+    writes = "fear"
+    state: ClassVar[Mapping[str, StateField]] = {"fear": StateField("no real fear", "", 0, 1)}
+
+
+class FaultyVoter(Faulty):
+    """The same in the place of a voter."""
+
+    votes = True
+    writes = "forecast"
+    state: ClassVar[Mapping[str, StateField]] = {
+        "forecast": StateField("probability of a rise, for all symbols", "", 0, 1)
+    }
+
+
+class Prophet(BlockAgent):
+    """Cheats: bets on the last price of the block, which most of its rows cannot know."""
+
+    kind = "cheat"
+    votes = True
+    horizon_ns = 3_600_000_000_000
+    state: ClassVar[Mapping[str, StateField]] = {
+        "forecast": StateField("probability of a rise", "", 0, 1, "symbols")
+    }
+
+    def __init__(self, agent_id: str = "Prophet") -> None:
+        super().__init__(agent_id, ("technical",))
+
+    def _analyze(self, block: BlockInput) -> dict[str, Floats]:
+        close = block.market.market.close
+        rises: Floats = (close[-1:] > close).astype(float)
+        return {"forecast": 0.25 + 0.5 * rises}
+
+
+class Peeker(TickAgent):
+    """Cheats: reads the row after its own, where the block has one."""
+
+    kind = "cheat"
+    votes = False
+    cadence_ns = 3_600_000_000_000
+    state: ClassVar[Mapping[str, StateField]] = {"sees": StateField("mean of the next closes")}
+
+    def __init__(self, agent_id: str = "Peeker") -> None:
+        super().__init__(agent_id, ("technical",))
+
+    def _analyze(self, tick: Tick) -> Mapping[str, Any]:
+        close = tick.market.market.close
+        ahead = min(tick.row + 12, len(close) - 1)
+        return {"sees": float(close[ahead].mean())}
+
+
+class Ponderer(BaseAgent):
+    """Honest but slow: votes for the last move after thinking for some wall milliseconds."""
+
+    kind = "slow"
+
+    def __init__(
+        self, agent_id: str, data_interests: Sequence[str] = ("technical",), *, seconds: float = 0.0
+    ) -> None:
+        super().__init__(agent_id, data_interests)
+        self.seconds = seconds
+        self.turn = 0
+
+    async def _analyze(self, relevant_data: Mapping[str, Any]) -> dict[str, Any]:
+        self.turn += 1
+        # Short and long thoughts in turn: some answers come within their tick, some later.
+        await asyncio.sleep(self.seconds * (self.turn % 5))
+        votes = {
+            symbol: 0.1 if values.get("macd_hist", 0.0) > 0 else -0.1
+            for symbol, values in relevant_data["technical"].items()
+        }
+        return {"signal": votes}

@@ -1,0 +1,39 @@
+"""Configurations of the evidence: a few settings, and agents from the file beside this one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mirrorcore.config import RunConfig, load_config
+
+AGENTS = Path(__file__).with_name("agents.py")
+
+Settings = Sequence[tuple[str, object]]
+
+
+def configured(
+    runs: str | Path, settings: Settings, agents: Sequence[Mapping[str, Any]] = ()
+) -> RunConfig:
+    """A configuration with own agents, as a file of a user's would have it.
+
+    ``agents`` are ``[[agent]]`` entries: id, class, and parameters under ``params``.
+    """
+    with tempfile.TemporaryDirectory(prefix="mirrorcore-config-") as folder:
+        path = Path(folder) / "swarm.toml"
+        path.write_text("".join(_entry(agent) for agent in agents), encoding="utf-8")
+        return load_config(path, {}, [("storage.runs", str(runs)), *settings]).config
+
+
+def _entry(agent: Mapping[str, Any]) -> str:
+    lines = ["[[agent]]", f'file = "{AGENTS.as_posix()}"']
+    lines += [f"{key} = {_toml(value)}" for key, value in agent.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
