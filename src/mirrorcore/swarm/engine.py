@@ -26,7 +26,7 @@ from mirrorcore.swarm.gate import GateFollower
 from mirrorcore.swarm.members import Form, Member, TickView
 from mirrorcore.swarm.views import Views
 from mirrorcore.swarm.votes import read_vote
-from mirrorcore.syncbus import SyncBus
+from mirrorcore.syncbus import BusEvent, SyncBus
 from mirrorcore.trading.limits import freshness
 from mirrorcore.trading.path import OrderPath
 from mirrorcore.trading.venue import SimulatedVenue
@@ -52,6 +52,8 @@ class BlockRecord:
     block: MarketBlock
     stage: Stage
     prices: list[list[int]]
+    moves: list[bool] | None = None
+    """Whether the targets of a row differ from those of the row before, where known ahead."""
     equity: list[int] = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
     moods: list[tuple[float, float]] = field(default_factory=list)
@@ -92,6 +94,7 @@ class Engine:
     def __init__(self, parts: Parts, observers: Sequence[Observer] = ()) -> None:
         self._parts = parts
         self._bus = parts.bus
+        parts.bus.on_event(self._on_event)
         self._path = parts.path
         self._observers = tuple(observers)
         self._voices = [
@@ -127,6 +130,10 @@ class Engine:
         if stage.conclusions.scores:
             self.learned = (stage.conclusions.scores[-1], stage.conclusions.voter_pnl[-1])
 
+    def _on_event(self, event: BusEvent) -> None:
+        if event.agent_id == self._parts.gate_agent:
+            self._parts.gate.stir()
+
     def _mark(self, block: MarketBlock) -> tuple[list[list[int]], list[list[bool]]]:
         """Prices in ticks and freshness of each symbol, by row."""
         ticks = self._path.ledger.units.ticks(block.close, self._last_price)
@@ -151,6 +158,8 @@ class Engine:
         stage = parts.analysis.begin(market)
         prices, fresh_rows = self._mark(block)
         record = BlockRecord(block, stage, prices)
+        if stage.decided_ahead:
+            record.moves = _moves(stage.conclusions.targets)
         parts.views.begin(stage, prices)
         due_rows = self._due_rows(block)
         for row, ts in enumerate(block.ts.tolist()):
@@ -218,6 +227,7 @@ class Engine:
         tick = record.block.index + row
         view = TickView(tick, ts, row, record.stage.market, performance, execution)
         self._bus.tick(view, due)
+        parts.gate.stir()
         if self._bus.unconcluded:
             await pace.quiet(tick, phase)
 
@@ -253,19 +263,25 @@ class Engine:
     def _decide(self, record: BlockRecord, row: int, ts: int, fresh: Sequence[bool]) -> None:
         """The gate's share of the targets becomes orders, as far as limits and gateway allow."""
         gate = self._parts.gate
-        agent = self._parts.gate_agent
-        if agent is not None:
-            gate.follow(self._bus.read(agent))
-        targets = record.stage.conclusions.targets[row]
-        if gate.share != self._share or not np.array_equal(targets, self._target_row):
-            self._share, self._target_row = gate.share, targets
-            self._wanted = (targets * gate.share).tolist()
+        if gate.asks(ts):
+            agent = self._parts.gate_agent
+            gate.follow(None if agent is None else self._bus.read(agent))
+        if gate.share != self._share or self._moved(record, row):
+            self._share = gate.share
+            self._target_row = record.stage.conclusions.targets[row]
+            self._wanted = (self._target_row * gate.share).tolist()
         wanted = self._wanted
         if gate.silent:
             wanted = self._not_growing(wanted, record.prices[row])
         self._path.step(ts, wanted, record.prices[row], record.equity[-1], fresh)
         record.shares.append(gate.share)
         record.moods.append(self._mood)
+
+    def _moved(self, record: BlockRecord, row: int) -> bool:
+        """Whether the ungated targets are others than those last followed."""
+        if record.moves is not None and row > 0:
+            return record.moves[row]
+        return not np.array_equal(record.stage.conclusions.targets[row], self._target_row)
 
     def _not_growing(self, wanted: list[float], prices: list[int]) -> list[float]:
         """The gate is silent: a position may shrink, not grow or change sides."""
@@ -296,6 +312,13 @@ class Engine:
 def _blame(error: Exception) -> None:
     """Fail on the account of the agent in whose own code this happened."""
     raise error
+
+
+def _moves(targets: Floats) -> list[bool]:
+    changed = np.ones(len(targets), dtype=bool)
+    changed[1:] = np.logical_or.reduce(targets[1:] != targets[:-1], axis=1)
+    moves: list[bool] = changed.tolist()
+    return moves
 
 
 def _turns(member: Member, ts: Ints) -> Any:

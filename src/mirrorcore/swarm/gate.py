@@ -14,6 +14,7 @@ from mirrorcore.agents.reading import number
 from mirrorcore.syncbus import StateView
 
 DEAD_BAND = 0.05
+_NEVER = 2**63 - 1
 
 
 class GateFollower:
@@ -30,12 +31,26 @@ class GateFollower:
         self._patience_ns = patience_ns
         self.share = 0.0 if watched else 1.0
         self.silent = watched
+        self._news = watched
+        self._until = 0
+
+    def stir(self) -> None:
+        """Something has happened that the gate may have had a say in."""
+        self._news = self._watched
+
+    def asks(self, ts: int) -> bool:
+        """Whether the gate has to be read at ``ts``: there is news, or what it said grows old."""
+        return self._news or ts > self._until
 
     def follow(self, view: StateView | None) -> bool:
         """Read the gate; True when the share or its silence has changed."""
         if not self._watched:
+            self._until = _NEVER
             return False
+        self._news = False
         wanted = self._said(view)
+        # What was said for good, or never, needs no looking at before there is news.
+        self._until = _NEVER if view is None or math.isnan(wanted) else view.t + self._patience_ns
         changed = math.isnan(wanted) != self.silent
         self.silent = math.isnan(wanted)
         if self.silent:
@@ -58,3 +73,4 @@ class GateFollower:
 
     def restore(self, memory: dict[str, Any]) -> None:
         self.share, self.silent = memory["share"], memory["silent"]
+        self.stir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def results_of(
             slippage_paid=ledger.slippage / scale,
             traded_notional=ledger.turnover / scale,
         ),
-        accounting_residual=exact_decimal(_residual(swarm, recorder), units.places),
+        accounting_residual=_residual(swarm, recorder),
         trades=_trades(swarm, recorder),
         agents=tuple(_agent(swarm, recorder, member, lives) for member in swarm.members),
         weights=_weight_path(swarm, recorder),
@@ -99,9 +100,11 @@ def results_of(
     )
 
 
-def _residual(swarm: Swarm, recorder: Recorder) -> int:
-    at_end = abs(swarm.parts.path.ledger.residual(recorder.last_prices))
-    return max(at_end, recorder.worst_residual)
+def _residual(swarm: Swarm, recorder: Recorder) -> Decimal:
+    """The largest difference of the ledger's two sums, in settlement currency."""
+    ledger = swarm.parts.path.ledger
+    worst = max(abs(ledger.residual(recorder.last_prices)), recorder.worst_residual)
+    return exact_decimal(worst, ledger.units.places) if worst else Decimal(0)
 
 
 def _trades(swarm: Swarm, recorder: Recorder) -> tuple[TradeRecord, ...]:

@@ -20,6 +20,8 @@ from mirrorcore.market.features.filters import Ema
 from mirrorcore.trading.shadow import ShadowBook, ShadowResult
 
 _CLIP = 3.0
+_WIDEST_BAND = 0.5
+"""A voter that always votes with the same strength trades as well."""
 _SCALE_HALF_LIFE = 30 * DAY
 
 
@@ -58,10 +60,12 @@ class VoterBooks:
             cost_per_side=self._cost_rate,
             half_life_bars=self._smoothing_bars,
             band=self._band,
+            widest=_WIDEST_BAND,
         )
         book = ShadowBook(self._symbols, voters, self._cost_rate)
         typical = Ema(half_life_bars=self._half_life, columns=voters)
-        self._books.append(_Books(voters, book, typical, patience))
+        weight = Ema(half_life_bars=self._half_life, columns=1)
+        self._books.append(_Books(voters, book, typical, weight, patience))
 
     def update(self, block: MarketBlock, votes: Floats, vol: Floats) -> Floats:
         """(T, 2, N) gross and net result of each book so far, as shares of its capital.
@@ -97,11 +101,14 @@ class _Books:
     voters: int
     book: ShadowBook
     typical: Ema
+    weight: Ema
     patience: Patience
 
     def update(self, block: MarketBlock, excess: Floats, unit: Floats) -> ShadowResult:
         ticks, symbols, voters = excess.shape
-        mean = self.typical(np.add.reduce(np.abs(excess), axis=1) / symbols)[:, None, :]
+        summed = self.typical(np.add.reduce(np.abs(excess), axis=1) / symbols)
+        # What the average has seen so far: without it a young book would be three times too large.
+        mean = (summed / self.weight(np.ones((ticks, 1))))[:, None, :]
         strength = np.divide(excess, mean, out=np.zeros_like(excess), where=mean > 0)
         wanted = np.clip(strength, -_CLIP, _CLIP) * unit[:, :, None]
         typical = np.repeat(unit, voters, axis=1)
@@ -113,10 +120,12 @@ class _Books:
             "voters": self.voters,
             "book": self.book.checkpoint(),
             "typical": self.typical.checkpoint(),
+            "weight": self.weight.checkpoint(),
             "patience": self.patience.checkpoint(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.book.restore(state["book"])
         self.typical.restore(state["typical"])
+        self.weight.restore(state["weight"])
         self.patience.restore(state["patience"])

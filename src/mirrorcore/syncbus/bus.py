@@ -232,12 +232,14 @@ class SyncBus:
     @property
     def suspended(self) -> bool:
         """Whether a handler of some agent waits for something."""
-        return any(agent.waiting > len(agent.outcomes) for agent in self._watched())
+        watched = self._dispatcher.watched
+        return bool(watched) and any(a.waiting > len(a.outcomes) for a in watched.values())
 
     @property
     def unconcluded(self) -> bool:
         """Whether some handler has not been concluded: it waits, or waits to be admitted."""
-        return any(agent.waiting for agent in self._watched())
+        watched = self._dispatcher.watched
+        return bool(watched) and any(agent.waiting for agent in watched.values())
 
     async def wait_quiet(self, until_ns: int) -> None:
         """Wait until no handler waits any more, or until bus time ``until_ns``.
@@ -606,9 +608,6 @@ class SyncBus:
                 hint=f"known are: {', '.join(list(self._agents)[:12]) or 'none'}",
             )
         return agent
-
-    def _watched(self) -> list[Agent]:
-        return list(self._dispatcher.watched.values())
 
 
 def _wake(future: asyncio.Future[None]) -> None:

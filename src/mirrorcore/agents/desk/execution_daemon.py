@@ -30,7 +30,7 @@ class ExecutionDaemon(TickAgent):
 
     kind: ClassVar[str] = "execution_daemon"
     votes: ClassVar[bool | None] = False
-    cadence_ns = HOUR
+    cadence_ns = 4 * HOUR
     state: ClassVar[Mapping[str, StateField]] = {
         "fill_ratio": StateField("fills for each order, at most 1", "", 0, 1, missing=True),
         "veto_ratio": StateField("vetoes of all orders asked for", "", 0, 1, missing=True),

@@ -35,13 +35,20 @@ class Patience:
     cost_per_side: fee plus slippage, a fraction.
     half_life_bars: of the smoothing where a side costs 5 bp; 0 for targets that are smooth.
     band: half-width of the band there, in typical positions.
+    widest: the band's bound at any cost; below 1 a steady typical bet is always taken.
     """
 
     def __init__(
-        self, *, columns: int, cost_per_side: float, half_life_bars: float, band: float
+        self,
+        *,
+        columns: int,
+        cost_per_side: float,
+        half_life_bars: float,
+        band: float,
+        widest: float = np.inf,
     ) -> None:
         relative = cost_per_side / _REFERENCE_COST
-        self._band = max(_LEAST_BAND, band * float(np.cbrt(relative)))
+        self._band = min(widest, max(_LEAST_BAND, band * float(np.cbrt(relative))))
         half_life = smoothing_bars(half_life_bars, cost_per_side)
         self._smooth = Ema(half_life_bars=half_life, columns=columns) if half_life > 0 else None
         self._held = np.zeros(columns)

@@ -35,7 +35,7 @@ class TradeAnalyst(TickAgent):
 
     kind: ClassVar[str] = "trade_analyst"
     votes: ClassVar[bool | None] = False
-    cadence_ns = HOUR
+    cadence_ns = 4 * HOUR
     state: ClassVar[Mapping[str, StateField]] = {
         "pnl": StateField("profit since the start", "currency", -_MUCH, _MUCH, missing=True),
         "total_return": StateField("profit over initial equity", "", -1e6, 1e6, missing=True),
