@@ -59,7 +59,7 @@ def test_ctrl_c_before_anything_has_begun(tmp_path: Path) -> None:
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
-    assert "interrupted; no run was written" in plain(child.before)
+    assert "interrupted before a run was complete" in plain(child.before)
     assert not (tmp_path / "runs").exists()
 
 

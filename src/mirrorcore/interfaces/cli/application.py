@@ -135,7 +135,9 @@ def _fail(session: Session, error: dict[str, Any], exit_code: int) -> int:
 def _interrupted(session: Session) -> int:
     """Ctrl-C where no run was under way; what earlier ones wrote is named."""
     kept = ", ".join(str(path) for path in session.written)
-    message = f"interrupted; complete are {kept}" if kept else "interrupted; no run was written"
+    message = (
+        f"interrupted; complete are {kept}" if kept else "interrupted before a run was complete"
+    )
     return _fail(session, {"kind": "Interrupted", "message": message}, INTERRUPTED)
 
 
