@@ -19,19 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from mirrorcore.clock import VirtualClock, VirtualTimeLoop, iso
 from mirrorcore.config import to_toml
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.errors import CheckFailedError, DataError
-from mirrorcore.journal import JournalReader
+from mirrorcore.journal import JournalReader, RunStatus
 from mirrorcore.market.block import Ints, MarketBlock
 from mirrorcore.market.intake import IntakeReport
 from mirrorcore.swarm.assembly import Swarm, assemble
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Engine
 from mirrorcore.swarm.pace import HistoryPace
 from mirrorcore.swarm.recorder import Recorder
+from mirrorcore.swarm.recruiting import recruit
 from mirrorcore.swarm.replay import Progress, replay_history
 from mirrorcore.swarm.run import drive
 from mirrorcore.swarm.sources import open_source
@@ -79,7 +81,11 @@ def check_lookahead(
     cuts: int = 10,
     progress: Progress | None = None,
 ) -> CheckReport:
-    """Cut the future off at random ticks and compare everything before each cut."""
+    """Cut the future off at random ticks and compare everything before each cut.
+
+    Every other cut is where an agent that is called now and then has its turn: one that peeks a
+    bar ahead shows there alone.
+    """
     source = open_source(config)
     instants = _instants(source)
     if len(instants) < 2 * cuts:
@@ -87,8 +93,7 @@ def check_lookahead(
             f"the market has {len(instants)} ticks, too few for {cuts} cuts",
             hint="use a longer history",
         )
-    rng = np.random.default_rng(config.seed)
-    chosen = np.sort(rng.choice(np.arange(1, len(instants) - 1), size=cuts, replace=False))
+    chosen = _cut_ticks(config, without, instants, cuts)
     marks = [int(instants[tick]) for tick in chosen]
     _, whole = digests_of(config, source, without=without, cuts=marks, progress=progress)
     lines, found = [], {}
@@ -103,6 +108,28 @@ def check_lookahead(
     return CheckReport("lookahead", not cheats, lines, {"cuts": found, "differing": cheats})
 
 
+def _cut_ticks(
+    config: RunConfig, without: Sequence[str], instants: Ints, cuts: int
+) -> npt.NDArray[np.intp]:
+    """``cuts`` different ticks, rising: at random, and at random turns of each cadence in use."""
+    rng = np.random.default_rng(config.seed)
+    anywhere = rng.permutation(np.arange(1, len(instants) - 1)).tolist()
+    cadences = sorted({m.cadence_ns for m in recruit(config, without) if m.cadence_ns > 0})
+    turns = [
+        rng.permutation(np.flatnonzero(np.diff(instants[:-1] // cadence)) + 1).tolist()
+        for cadence in cadences
+    ]
+    chosen: list[int] = []
+    for number in range(cuts):
+        tick = anywhere.pop()
+        if number % 2 and turns and turns[number // 2 % len(turns)]:
+            tick = turns[number // 2 % len(turns)].pop()
+        while tick in chosen:
+            tick = anywhere.pop()
+        chosen.append(tick)
+    return np.sort(np.array(chosen))
+
+
 def check_accounting(
     config: RunConfig, *, without: Sequence[str] = (), progress: Progress | None = None
 ) -> CheckReport:
@@ -112,6 +139,8 @@ def check_accounting(
         outcome = replay_history(
             config.model_copy(update={"storage": storage}), without=without, progress=progress
         )
+        if outcome.results.identity.status != RunStatus.FINISHED:
+            raise KeyboardInterrupt  # half a run proves nothing
         with JournalReader(outcome.path / "journal.sqlite") as reader:
             chain = reader.verify()
             fills = [entry.body for entry in reader.entries("fill")]
