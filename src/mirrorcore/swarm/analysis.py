@@ -65,6 +65,9 @@ class Stage:
     outputs: Outputs = field(default_factory=dict)
     bar_by_bar: list[Member] = field(default_factory=list)
     decided_ahead: bool = False
+    scored: int = 0
+    """Rows whose forecasts have been scored; those decided since then wait in ``waiting``."""
+    waiting: list[tuple[Floats, Floats]] = field(default_factory=list)
 
 
 class Analysis:
@@ -102,6 +105,7 @@ class Analysis:
         self._ungated = ungated
         self._tick_voters = tick_voters
         self._weights: Floats = np.zeros(0)
+        self._target: Floats = np.zeros((1, len(context.symbols)))
 
     def begin(self, market: CategorizedBlock) -> Stage:
         """Evaluate as much of the block as can be known ahead: of a single tick, nothing."""
@@ -134,17 +138,31 @@ class Analysis:
         ts = int(stage.market.market.ts[row])
         market = stage.market.row(row)
         votes = self._votes_at(stage, row, ts)
-        held = self._ungated.held
-        target, forecast = held, np.full_like(held, np.nan)
+        target, forecast = self._target, np.full_like(self._target, np.nan)
         fused = self._step(self._oracle, market, {}, votes) if self._oracle else None
         if self._oracle and fused:
             forecast = fused["forecast"]
             self._weights = fused["weights"][0]
             read = {self._oracle.agent_id: fused}
             sized = self._step(self._allocator, market, read) if self._allocator else None
-            target = sized["target"] if sized else held
+            target = sized["target"] if sized else target
+        self._target = target
+        stage.conclusions.targets[row] = target[0]
         stage.conclusions.weights.append(self._weights)
-        self._finish(market, slice(row, row + 1), stage, votes, forecast, target)
+        stage.waiting.append((votes, forecast))
+
+    def score(self, stage: Stage) -> None:
+        """Score what was decided tick by tick since the last time, all rows at once.
+
+        Nothing in a decision depends on it, so it is done when somebody looks, and at the end.
+        """
+        if not stage.waiting:
+            return
+        rows = slice(stage.scored, stage.scored + len(stage.waiting))
+        votes = np.concatenate([row[0] for row in stage.waiting])
+        forecast = np.concatenate([row[1] for row in stage.waiting])
+        stage.waiting.clear()
+        self._finish(stage, rows, votes, forecast)
 
     def _ahead(
         self,
@@ -197,7 +215,9 @@ class Analysis:
             self._ballot.cast(voter, last, votes[-1, :, i])
         rows = slice(0, len(stage.market))
         stage.conclusions.weights.extend(fused["weights"])
-        self._finish(stage.market, rows, stage, votes, fused["forecast"], sized["target"])
+        stage.conclusions.targets[:] = sized["target"]
+        self._target = sized["target"][-1:].copy()
+        self._finish(stage, rows, votes, fused["forecast"])
         return True
 
     def _stacked(self, stage: Stage) -> Floats:
@@ -231,39 +251,33 @@ class Analysis:
             self._ballot.cast(member.agent_id, int(market.market.ts[0]), result["forecast"][0])
         return result
 
-    def _finish(
-        self,
-        market: CategorizedBlock,
-        rows: slice,
-        stage: Stage,
-        votes: Floats,
-        forecast: Floats,
-        target: Floats,
-    ) -> None:
-        """Score the forecasts and keep the shadow books for some rows."""
+    def _finish(self, stage: Stage, rows: slice, votes: Floats, forecast: Floats) -> None:
+        """Score the forecasts and keep the shadow books for some rows, in their order."""
+        market = stage.market.rows(rows.start, rows.stop)
         present = market.market.present
         returns = market.values["technical"]["return_1"]
         returns = np.where(present & np.isfinite(returns), returns, 0.0)
         vol = market.values["risk"]["vol_fast"]
-        # The fused forecast comes first: voters may join at the end.
-        said = np.concatenate([forecast[:, :, None], votes], axis=2)
-        path = self._ungated.update(target, returns)
         into = stage.conclusions
-        into.targets[rows] = target
+        path = self._ungated.update(into.targets[rows], returns)
         into.forecasts[rows] = forecast
         into.shadow_equity[rows] = path.equity
         into.shadow_drawdown[rows] = path.drawdown
         into.shadow_volatility[rows] = path.volatility
+        # The fused forecast comes first: voters may join at the end.
+        said = np.concatenate([forecast[:, :, None], votes], axis=2)
         into.scores.extend(self._scoreboard.update(said, returns, vol, present))
         into.voter_pnl.extend(self._voter_books.update(market.market, votes, vol))
+        stage.scored = rows.stop
 
     @property
     def shadow_equity(self) -> float:
         """What the ungated book is worth now; 1 when it began."""
         return self._ungated.equity
 
-    def admit(self, voter: str, lasting_ns: int, horizon_ns: int) -> None:
+    def admit(self, stage: Stage, voter: str, lasting_ns: int, horizon_ns: int) -> None:
         """An agent has cast its first vote: from now on it is one of the voters."""
+        self.score(stage)
         bars = self._context.bars(horizon_ns)
         self._ballot.admit(voter, lasting_ns, bars * self._context.bar_ns)
         self._scoreboard.admit(bars)
@@ -275,6 +289,7 @@ class Analysis:
 
     def checkpoint(self) -> dict[str, object]:
         return {
+            "target": self._target,
             "ungated": self._ungated.checkpoint(),
             "ballot": self._ballot.checkpoint(),
             "scoreboard": self._scoreboard.checkpoint(),

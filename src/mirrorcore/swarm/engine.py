@@ -123,6 +123,7 @@ class Engine:
             parts.bus.reach(row)
             parts.analysis.step_analysts(stage, row)
             parts.analysis.conclude(stage, row)
+        parts.analysis.score(stage)
         parts.clock.advance_to(int(block.ts[-1]))
         parts.bus.reach(len(block) - 1)
         parts.bus.end_block()
@@ -169,6 +170,7 @@ class Engine:
             if due or not stage.decided_ahead:
                 await self._think(record, row, ts, due or ((), ()), pace)
             self._decide(record, row, ts, fresh_rows[row])
+        parts.analysis.score(stage)
         parts.bus.end_block()
         if (block.index + len(block)) % CHECKPOINT_TICKS == 0:
             self.save_checkpoints()
@@ -207,7 +209,7 @@ class Engine:
         parts.analysis.step_analysts(stage, row)
         if voices:
             await self._call(record, row, ts, voices, pace, "voices")
-            self._collect_votes(ts)
+            self._collect_votes(stage, ts)
         parts.analysis.conclude(stage, row)
         if others:
             await self._call(record, row, ts, others, pace, "others")
@@ -223,6 +225,8 @@ class Engine:
         phase: str,
     ) -> None:
         parts = self._parts
+        if parts.views.wanted("performance", due):
+            parts.analysis.score(record.stage)
         performance, execution = parts.views.publish(row, record.equity[-1], due)
         tick = record.block.index + row
         view = TickView(tick, ts, row, record.stage.market, performance, execution)
@@ -231,7 +235,7 @@ class Engine:
         if self._bus.unconcluded:
             await pace.quiet(tick, phase)
 
-    def _collect_votes(self, ts: int) -> None:
+    def _collect_votes(self, stage: Stage, ts: int) -> None:
         """Take over the votes of agents that speak tick by tick; a first vote makes a voter."""
         analysis = self._parts.analysis
         context = self._parts.views.context
@@ -246,7 +250,7 @@ class Engine:
                 continue
             if member.agent_id not in context.voters:
                 context.voters.append(member.agent_id)
-                analysis.admit(member.agent_id, member.cadence_ns, member.horizon_ns)
+                analysis.admit(stage, member.agent_id, member.cadence_ns, member.horizon_ns)
             analysis.cast(member.agent_id, ts, vote)
 
     def _read_minds(self) -> None:

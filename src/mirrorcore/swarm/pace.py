@@ -68,12 +68,12 @@ class PaperPace:
         self._wall = wall
         self._journal = journal
 
-    async def wait_for(self, ts: int) -> None:
-        """Until the wall has come to the tick; agents may go on thinking meanwhile."""
-        await asyncio.sleep(self._wall.wall_seconds_until(ts))
+    def seconds_until(self, ts: int) -> float:
+        """Wall seconds until the tick is due; agents may go on thinking meanwhile."""
+        return self._wall.wall_seconds_until(ts)
 
     async def reach(self, tick: int, ts: int) -> None:
-        await self.wait_for(ts)
+        await asyncio.sleep(self.seconds_until(ts))
         self._admit(tick, "before")
         self._clock.advance_to(ts)
         self._bus.sweep()

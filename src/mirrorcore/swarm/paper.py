@@ -7,6 +7,8 @@ so that the run can be repeated to the same fingerprint.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import math
 from collections.abc import Callable, Sequence
 
 from mirrorcore.clock import SECOND, PacedClock, Stopwatch
@@ -63,6 +65,8 @@ async def _trade(
 ) -> None:
     source, parts = run.swarm.source, run.swarm.parts
     warm_up(run, source, first, warm)
+    if run.stop.is_set():
+        return
     pace: PaperPace | None = None
     watch_over = Stopwatch()
     for block in source.blocks(start_tick=first, max_rows=1):
@@ -73,7 +77,9 @@ async def _trade(
             wall = PacedClock(start, run.config.paper.speed)
             pace = PaperPace(parts.bus, parts.clock, wall, run.scribe.admission)
             watch_over = Stopwatch()
-        await pace.wait_for(ts)
+        left = seconds - watch_over.wall_ns() / SECOND if seconds > 0 else math.inf
+        if not await _due(pace.seconds_until(ts), left, run.stop):
+            return
         run.scribe.inputs(block)
         await run.engine.run(block, pace)
         source.verdicts.check()
@@ -81,6 +87,13 @@ async def _trade(
             watch(look(run))
         if 0 < seconds <= watch_over.wall_ns() / SECOND:
             return
+
+
+async def _due(wait: float, left: float, stop: asyncio.Event) -> bool:
+    """Wait for the next tick; False where the time is up before it or the run is to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), min(wait, max(left, 0.0)))
+    return wait <= left and not stop.is_set()
 
 
 def warm_up(run: Run, source: HistorySource, first: int, progress: Progress | None) -> None:
@@ -93,5 +106,5 @@ def warm_up(run: Run, source: HistorySource, first: int, progress: Progress | No
         done = min(first, done + len(block))
         if progress is not None:
             progress(done, first)
-        if done == first:
+        if done == first or run.stop.is_set():
             return

@@ -48,5 +48,7 @@ def replay_history(
             source.verdicts.check()
             if progress is not None:
                 progress(run.recorder.ticks, source.ticks_total())
+            if run.stop.is_set():
+                return
 
     return carry_out(run, VirtualTimeLoop(VirtualClock()), work())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import Coroutine, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +70,8 @@ class Run:
         self.lives = LifeLog()
         self.mode = mode
         self.warnings: list[str] = []
+        self.stop = asyncio.Event()
+        """Set by Ctrl-C; the run ends at the next place where nothing is half done."""
         self._journal = journal
         self._watch = Stopwatch()
         self._notes = dict(notes)
@@ -141,6 +146,10 @@ class Run:
         }
         mark = fingerprint(parts)
         self.scribe.finish(drained, mark, parts)
+        if self.scribe.lost:
+            self.warnings.append(
+                f"the journal could not be written: its last {self.scribe.lost} entries are missing"
+            )
         identity = self._identity(status, mark, parts)
         results = results_of(swarm, recorder, identity, self.lives, self.warnings)
         save_results(results, self.folder.path)
@@ -221,11 +230,37 @@ def carry_out(
     run: Run, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]
 ) -> RunOutcome:
     """Drive ``work`` and end the run as it deserves: finished, interrupted or failed."""
+    with _stopping(loop, run.stop):
+        try:
+            drive(loop, work)
+        except KeyboardInterrupt:
+            return run.finish(RunStatus.INTERRUPTED)
+        except BaseException:
+            run.abort()
+            raise
+        stopped = run.stop.is_set()
+        return run.finish(RunStatus.INTERRUPTED if stopped else RunStatus.FINISHED)
+
+
+@contextlib.contextmanager
+def _stopping(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
+    """Ctrl-C sets ``stop`` instead of breaking into whatever is being done; a second one breaks.
+
+    Signals belong to the main thread; in any other this changes nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop.set()
+        with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody to wake
+            loop.call_soon_threadsafe(stop.set)
+
+    signal.signal(signal.SIGINT, ask)
     try:
-        drive(loop, work)
-    except KeyboardInterrupt:
-        return run.finish(RunStatus.INTERRUPTED)
-    except BaseException:
-        run.abort()
-        raise
-    return run.finish()
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

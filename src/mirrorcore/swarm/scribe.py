@@ -26,6 +26,8 @@ class Scribe:
         self._recorder = recorder
         self._journal = journal
         self._full = full
+        self.lost = 0
+        """Entries at the end of the run that the disk did not take."""
         self._last = np.zeros(len(swarm.context.symbols))
         self._last_ts = 0
         if full:
@@ -84,6 +86,7 @@ class Scribe:
             self._journal.close()
         except JournalFullError as error:
             self._full_disk(error, ts)
+            self.lost = self._journal.waiting
             self._journal.abandon()
 
     def _note(self, kind: str, body: dict[str, object]) -> None:

@@ -59,15 +59,19 @@ class Views:
         for status in statuses:
             self._counts[status] += 1
 
+    def wanted(self, view: str, due: Sequence[str]) -> bool:
+        """Whether any of the agents in ``due`` asked for a view."""
+        return not self._interested[view].isdisjoint(due)
+
     def publish(
         self, row: int, equity: int, due: Sequence[str]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """(performance, execution) for the agents in ``due``; empty where none of them asked."""
         performance = execution = _NOTHING
-        if not self._interested["performance"].isdisjoint(due):
+        if self.wanted("performance", due):
             performance = self._build_performance(row, equity)
             self._performance.publish(performance)
-        if not self._interested["execution"].isdisjoint(due):
+        if self.wanted("execution", due):
             execution = self._build_execution()
             self._execution.publish(execution)
         return performance, execution

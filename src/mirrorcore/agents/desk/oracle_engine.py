@@ -113,7 +113,7 @@ class OracleEngine(BlockAgent):
         self._smoothing = smoothing_bars(
             self.smoothing_ns / self.context.bar_ns, self.context.cost_per_side
         )
-        self._smooth: list[Ema] = []
+        self._smooth: list[tuple[int, Ema]] = []
         self._grow_smoothing(voters)
         self._traded = Traded(symbols)
         self._previous = np.zeros((_FILL_LAG, symbols, voters))
@@ -126,7 +126,7 @@ class OracleEngine(BlockAgent):
             "residual": self._residual.checkpoint(),
             "common": self._common.checkpoint(),
             "interval": self._interval,
-            "smooth": [ema.checkpoint() for ema in self._smooth],
+            "smooth": [[voters, ema.checkpoint()] for voters, ema in self._smooth],
             "traded": self._traded.checkpoint(),
             "previous": self._previous,
             "previous_common": self._previous_common,
@@ -139,9 +139,9 @@ class OracleEngine(BlockAgent):
         self._common.restore(memory["common"])
         self._interval = memory["interval"]
         self._smooth = []
-        self._grow_smoothing(len(memory["smooth"]))
-        for ema, state in zip(self._smooth, memory["smooth"], strict=True):
-            ema.restore(state)
+        for voters, state in memory["smooth"]:
+            self._grow_smoothing(voters)
+            self._smooth[-1][1].restore(state)
         self._traded.restore(memory["traded"])
         self._previous = memory["previous"]
         self._previous_common = memory["previous_common"]
@@ -195,19 +195,26 @@ class OracleEngine(BlockAgent):
     def _grow(self, voters: int) -> None:
         more = voters - self._previous.shape[2]
         if more > 0:
-            self._grow_smoothing(voters)
+            self._grow_smoothing(more)
             self._residual.grow(voters)
             self._common.grow(voters)
             self._previous = np.pad(self._previous, ((0, 0), (0, 0), (0, more)))
             self._previous_common = np.pad(self._previous_common, ((0, 0), (0, more)))
 
     def _grow_smoothing(self, voters: int) -> None:
-        if self._smoothing > 0:
-            symbols = len(self.context.symbols)
-            self._smooth.extend(
-                Ema(half_life_bars=self._smoothing, columns=symbols)
-                for _ in range(voters - len(self._smooth))
-            )
+        """Smooth so many more voters, together: one filter costs the same for one or for many."""
+        if self._smoothing > 0 and voters:
+            columns = len(self.context.symbols) * voters
+            self._smooth.append((voters, Ema(half_life_bars=self._smoothing, columns=columns)))
+
+    def _smoothed(self, logit: Floats) -> None:
+        """Smooth (T, S, N) log-odds in place."""
+        ticks, symbols, _ = logit.shape
+        first = 0
+        for voters, ema in self._smooth:
+            mine = logit[:, :, first : first + voters]
+            mine[:] = ema(mine.reshape(ticks, -1)).reshape(ticks, symbols, voters)
+            first += voters
 
     def _turn(self, number: int) -> None:
         """Refit when a new interval begins."""
@@ -227,8 +234,7 @@ class OracleEngine(BlockAgent):
         logit = np.log(clipped / (1.0 - clipped))
         silent = ~np.isfinite(logit)
         logit[silent] = 0.0
-        for voter, ema in enumerate(self._smooth):
-            logit[:, :, voter] = ema(np.ascontiguousarray(logit[:, :, voter]))
+        self._smoothed(logit)
         spoken = _sum_symbols((~silent).astype(np.float64))
         mean = _sum_symbols(logit) / np.maximum(spoken, 1.0)
         if not self.neutral:
