@@ -49,10 +49,10 @@ class Faulty(BaseAgent):
 
 
 class FaultyFear(Faulty):
-    """The same in the place of the agent whose fear the gates read."""
+    """The same in the place of the agent whose fear the gate reads."""
 
-    writes = "fear"
-    state: ClassVar[Mapping[str, StateField]] = {"fear": StateField("no real fear", "", 0, 1)}
+    writes = "m_fear"
+    state: ClassVar[Mapping[str, StateField]] = {"m_fear": StateField("factor of fear", "", 0, 1)}
 
 
 class FaultyVoter(Faulty):

@@ -120,6 +120,7 @@ def run(*, quick: bool = False) -> Finding:
             f"{name}: {figures['symbol_bars']:,} symbol-bars, "
             f"{figures['symbol_bars_per_cpu_s']:,} per CPU s, {figures['peak_rss_mb']:.0f} MB; "
             + (f"FAILED: {', '.join(failed)}" if failed else "all facts hold")
+            + f"; another seed changes {', '.join(figures['parts_another_seed_changes'])}"
         )
     return Finding(
         CLAIM,

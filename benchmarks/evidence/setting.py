@@ -15,21 +15,26 @@ Settings = Sequence[tuple[str, object]]
 
 
 def configured(
-    runs: str | Path, settings: Settings, agents: Sequence[Mapping[str, Any]] = ()
+    runs: str | Path,
+    settings: Settings,
+    agents: Sequence[Mapping[str, Any]] = (),
+    faults: Sequence[Mapping[str, Any]] = (),
 ) -> RunConfig:
-    """A configuration with own agents, as a file of a user's would have it.
+    """A configuration with own agents and drills, as a file of a user's would have it.
 
-    ``agents`` are ``[[agent]]`` entries: id, class, and parameters under ``params``.
+    ``agents`` are ``[[agent]]`` entries from the file beside this one: id, class, and parameters
+    under ``params``. ``faults`` are ``[[faults]]`` entries.
     """
+    tables = [_table("agent", {"file": AGENTS.as_posix(), **agent}) for agent in agents]
+    tables += [_table("faults", fault) for fault in faults]
     with tempfile.TemporaryDirectory(prefix="mirrorcore-config-") as folder:
         path = Path(folder) / "swarm.toml"
-        path.write_text("".join(_entry(agent) for agent in agents), encoding="utf-8")
+        path.write_text("".join(tables), encoding="utf-8")
         return load_config(path, {}, [("storage.runs", str(runs)), *settings]).config
 
 
-def _entry(agent: Mapping[str, Any]) -> str:
-    lines = ["[[agent]]", f'file = "{AGENTS.as_posix()}"']
-    lines += [f"{key} = {_toml(value)}" for key, value in agent.items()]
+def _table(name: str, entry: Mapping[str, Any]) -> str:
+    lines = [f"[[{name}]]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
     return "\n".join(lines) + "\n"
 
 

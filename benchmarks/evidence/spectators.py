@@ -1,4 +1,9 @@
-"""Five faulty agents beside the swarm change nothing; in place of others they stop nothing."""
+"""Five faulty agents beside the swarm change nothing; in place of others they stop nothing.
+
+A gate that has never heard from an agent it asks stays closed, so a swarm whose fear is broken from
+the start does not trade, and its books balance trivially. So the same faults also strike in the
+middle of a run that trades.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +14,28 @@ from typing import Any
 from benchmarks.evidence.agents import FAULTS
 from benchmarks.evidence.record import Finding
 from benchmarks.evidence.setting import configured
+from mirrorcore.swarm.drills import KINDS
 from mirrorcore.swarm.replay import replay_history
 from mirrorcore.swarm.run import RunOutcome
 
 CLAIM = (
     "five faulty spectators that nobody reads leave every other part of the fingerprint unchanged; "
-    "in place of agents that others read, the run goes on and the books balance"
+    "in place of agents that others read, or striking one in the middle of a run, the run goes on "
+    "and the books balance"
 )
 REPLACED = {"FearAnalyzer": "FaultyFear", "MomentumScout": "FaultyVoter"}
-"""Read by the gates; read by the fusion. With the class that takes the place."""
+"""Read by the gate; read by the fusion. With the class that takes the place."""
+
+STRUCK = "FearAnalyzer"
 
 
 def replayed(
-    bars: int, agents: Sequence[Mapping[str, Any]], without: Sequence[str] = ()
+    bars: int,
+    agents: Sequence[Mapping[str, Any]] = (),
+    faults: Sequence[Mapping[str, Any]] = (),
 ) -> RunOutcome:
     with tempfile.TemporaryDirectory(prefix="mirrorcore-spectators-") as runs:
-        config = configured(runs, [("market.bars", bars)], agents)
-        return replay_history(config, without=without)
+        return replay_history(configured(runs, [("market.bars", bars)], agents, faults))
 
 
 def spectators() -> list[dict[str, Any]]:
@@ -75,7 +85,7 @@ def balances(outcome: RunOutcome, bars: int) -> bool:
 
 def beside(bars: int) -> dict[str, Any]:
     """The swarm with and without the five, part by part."""
-    plain, watched = replayed(bars, ()), replayed(bars, spectators())
+    plain, watched = replayed(bars), replayed(bars, spectators())
     own = {f"agent:{s['id']}" for s in spectators()} | {
         f"input:agent {s['id']}" for s in spectators()
     }
@@ -112,20 +122,50 @@ def instead(bars: int) -> list[dict[str, Any]]:
     return found
 
 
+def span(counts: Sequence[int]) -> str:
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
+def midway(bars: int) -> list[dict[str, Any]]:
+    """Each kind of drill from the middle of the run to its end."""
+    found = []
+    for kind in KINDS:
+        drill = {"agent": STRUCK, "at": bars // 2, "kind": kind, "count": bars}
+        outcome = replayed(bars, faults=[drill])
+        found.append(
+            {
+                "place": STRUCK,
+                "fault": kind,
+                "fate": fates(outcome, [STRUCK])[STRUCK],
+                "books": state_of_books(outcome),
+                "balances": balances(outcome, bars),
+            }
+        )
+    return found
+
+
 def run(*, quick: bool = False) -> Finding:
     bars = 600 if quick else 12_000
     watched, replaced = beside(bars), instead(300 if quick else 3_000)
+    struck = midway(600 if quick else 6_000)
     differing = watched["parts_that_differ"]
-    standing = sum(r["balances"] for r in replaced)
+    standing = sum(r["balances"] for r in (*replaced, *struck))
+    tried = len(replaced) + len(struck)
+    fills = {
+        f"{place} {when}": sorted({r["books"]["fills"] for r in group if r["place"] == place})
+        for when, group in (("replaced", replaced), ("struck midway", struck))
+        for place in dict.fromkeys(r["place"] for r in group)
+    }
     ended = {name: fate["end"] for name, fate in watched["fates"].items()}
     return Finding(
         CLAIM,
-        passed=not differing and watched["balances"] and standing == len(replaced),
+        passed=not differing and watched["balances"] and standing == tried,
         headline=[
             f"{watched['parts_compared']} parts compared, differing: {differing or 'none'}",
             "ends: " + ", ".join(f"{name.split('.')[1]} {end}" for name, end in ended.items()),
-            f"{standing} of {len(replaced)} replacements went on and balance",
+            f"{standing} of {tried} broken swarms went on and balance; fills: "
+            + ", ".join(f"{name} {span(counts)}" for name, counts in fills.items()),
         ],
-        figures={"bars": bars, "beside": watched, "instead": replaced},
+        figures={"bars": bars, "beside": watched, "instead": replaced, "midway": struck},
         seeds=[42],
     )
