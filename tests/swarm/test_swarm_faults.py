@@ -317,6 +317,8 @@ def test_an_agent_whose_own_checkpoint_fails_is_blamed_for_it(tmp_path: Path) ->
         from mirrorcore import BaseAgent
 
         class Forgets(BaseAgent):
+            votes = False
+
             def remember(self):
                 raise RuntimeError("nothing comes to mind")
 

@@ -118,8 +118,11 @@ class Allocator(BlockAgent):
             np.repeat((conviction * self._bar_target / np.sqrt(symbols))[:, None], symbols, axis=1),
             oracle["residual_vol"],
         )
+        # Of a calm symbol only so much may be held that a usual position is below its cap; a band
+        # in larger ones would never be left.
+        usual = np.minimum(typical, min(self.symbol_cap / self.clip, self.gross_cap / symbols))
         return {
-            "target": self._patience(weights, typical),
+            "target": self._patience(weights, usual),
             "budget": conviction * self.context.volatility_target,
         }
 
