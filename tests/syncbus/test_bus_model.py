@@ -184,10 +184,10 @@ class BusMachine(RuleBasedStateMachine):
                 assert handle.collect() == []
             except AgentDown:
                 return
-            for name, view in self.readers["b1"].views.items():
-                view.clear()
-                view.update(self.bus.read(name).state)
-                self.readers["b1"].versions[name] = self.bus.read(name).version
+            reader = self.readers["b1"]
+            for name, state in handle.relevant_states().items():
+                reader.views[name] = dict(state)
+                reader.versions[name] = self.bus.read(name).version
 
     @invariant()
     def nothing_is_unexplained(self) -> None:
