@@ -330,3 +330,69 @@ def test_an_agent_whose_own_checkpoint_fails_is_blamed_for_it(tmp_path: Path) ->
     results = replay_history(config).results
     assert "nothing comes to mind" in record(results, "Forgets").last_error
     assert results.identity.status == "finished"
+
+
+INSANE = """
+    import numpy as np
+
+    from mirrorcore import BlockAgent, StateField
+    from mirrorcore.agents.desk.allocator import Allocator
+    from mirrorcore.agents.desk.oracle_engine import OracleEngine
+
+    ANYTHING = StateField("whatever", shape="symbols", missing=True)
+
+
+    class Unknown(Allocator):
+        state = {"target": ANYTHING, "budget": StateField("budget")}
+        wrong = float("nan")
+
+        def _analyze(self, block):
+            made = super()._analyze(block)
+            rows = block.market.market.index + np.arange(block.shape[0])
+            target = np.where((rows % 50 == 7)[:, None], self.wrong, made["target"])
+            return {**made, "target": target}
+
+
+    class Huge(Unknown):
+        wrong = 1e300
+
+
+    class Certain(OracleEngine):
+        state = {**OracleEngine.state, "forecast": ANYTHING}
+
+        def _analyze(self, block):
+            made = super()._analyze(block)
+            return {**made, "forecast": np.full(block.shape, 1e300)}
+
+
+    class Loud(BlockAgent):
+        votes = True
+        state = {"forecast": ANYTHING}
+
+        def _analyze(self, block):
+            return {"forecast": np.full(block.shape, -1e300)}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("Allocator", "Unknown"),
+        ("Allocator", "Huge"),
+        ("OracleEngine", "Certain"),
+        ("Loud", "Loud"),
+    ],
+)
+def test_insane_numbers_of_ones_own_are_failures_and_no_more(
+    tmp_path: Path, place: str, name: str
+) -> None:
+    settings = {"costs.fee_bps": 0, "costs.slippage_bps": 0, "market.bars": 500}
+    config = configured(tmp_path, entries({place: name}), INSANE, **_dunder(settings))
+    results = replay_history(config).results
+    mine = record(results, place)
+    assert mine.failures > 0
+    assert "StateError" in mine.last_error
+    assert results.accounting_residual == 0
+    assert results.gross.max() < 1.5
+    assert np.isfinite(results.shadow_equity).all()
+    assert not any(agent.failures for agent in results.agents if agent.id != place)

@@ -54,6 +54,13 @@ BLOCKS = """
         agent_interests = ("Ticking",)
         state = {"x": StateField("never")}
 
+    class Mute(BlockAgent):
+        votes = True
+        state = {"x": StateField("no forecast")}
+
+    class Says(BlockAgent):
+        state = {"forecast": StateField("vote", "probability", 0, 1, "symbols", True)}
+
     class OwnState(BaseAgent):
         def __init__(self, agent_id, data_interests=()):
             super().__init__(agent_id, data_interests)
@@ -98,6 +105,7 @@ def test_block_agents_come_after_those_they_read_whatever_the_file_says(tmp_path
         (entries(["Ticking", "ReadsTicking"]), ["ReadsTicking", "cannot read Ticking"]),
         (entries(["Fails"]), ["'Fails'", "KeyError: 'strength'"]),
         (entries(["NeedsInterests"]), ["NeedsInterests cannot be built", "interests"]),
+        (entries(["Mute"]), ["'Mute' votes", "no forecast"]),
         (entries(["WrongState"]), ["mood", "StateField"]),
         (entries(["Ticking"], "params = { speed = 3 }"), ["Ticking cannot be built", "speed"]),
         ('[[agent]]\nid = "X"\ntype = "MomentumScot"', ["MomentumScot", "MomentumScout"]),
@@ -143,6 +151,10 @@ def test_what_the_entry_says_wins_over_the_class(tmp_path: Path) -> None:
     assert member.agent_interests == ("ArchCtrl",)
     assert (member.cadence_ns, member.horizon_ns) == (7_200 * 10**9, 86_400 * 10**9)
     assert member.essential
+
+
+def test_a_block_agent_that_declares_a_forecast_votes(tmp_path: Path) -> None:
+    assert recruit(configured(tmp_path, entries(["Says"]), BLOCKS))[-1].votes is True
 
 
 def test_own_attributes_called_state_and_votes_are_the_agents_own_affair(tmp_path: Path) -> None:

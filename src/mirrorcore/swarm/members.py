@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from mirrorcore.agents.base import (
@@ -25,6 +26,9 @@ from mirrorcore.market.categories import CategorizedBlock
 from mirrorcore.swarm.drills import Drill
 from mirrorcore.syncbus import AgentHandle, Field, Handlers
 from mirrorcore.syncbus.schema import freeze_block
+
+LARGEST_WEIGHT = 10.0
+"""No target is larger, in shares of equity: the hard limits cannot be set higher either."""
 
 
 class Form(Enum):
@@ -87,6 +91,25 @@ class Member:
 
     def __post_init__(self) -> None:
         self.bus_schema = bus_schema(self.schema)
+        if self.form is not Form.BLOCK or self.bus_schema is None:
+            return
+        # What others calculate with has to be sane, whatever the agent's own schema allows.
+        if self.votes or self.kind == "oracle":
+            self._within("forecast", 0.0, 1.0)
+        if self.kind == "allocator":
+            self._within("target", -LARGEST_WEIGHT, LARGEST_WEIGHT, nan_ok=False)
+
+    def _within(self, name: str, low: float, high: float, *, nan_ok: bool = True) -> None:
+        assert self.bus_schema is not None
+        declared = self.bus_schema.get(name)
+        if declared is not None:
+            bounded = msgspec.structs.replace(
+                declared,
+                low=max(low, declared.low),
+                high=min(high, declared.high),
+                nan_ok=nan_ok and declared.nan_ok,
+            )
+            self.bus_schema = {**self.bus_schema, name: bounded}
 
     @property
     def kind(self) -> str:

@@ -75,12 +75,13 @@ def _member(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Membe
     make = _maker(agent_id, entry, config)
     agent = make()
     interests = _interests(agent, entry)
+    schema = _schema(agent_id, agent)
     return Member(
         agent_id=agent_id,
         make=make,
         agent=agent,
         form=form_of(agent),
-        votes=_declared_vote(agent),
+        votes=_declared_vote(agent_id, agent, schema),
         cadence_ns=_setting(entry, "cadence", agent, "cadence_ns"),
         horizon_ns=_setting(entry, "horizon", agent, "horizon_ns"),
         essential=agent_id in ESSENTIAL or bool(entry and entry.essential),
@@ -89,7 +90,7 @@ def _member(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Membe
             *getattr(agent, "agent_interests", ()),
             *(i for i in interests if i not in (*CATEGORIES, *ORDER_PLANE_VIEWS)),
         ),
-        schema=_schema(agent_id, agent),
+        schema=schema,
     )
 
 
@@ -150,10 +151,20 @@ def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
     return {}
 
 
-def _declared_vote(agent: Any) -> bool | None:
+def _declared_vote(agent_id: str, agent: Any, schema: Mapping[str, StateField]) -> bool | None:
     """Whether its class says that it votes; an instance's own field of that name says nothing."""
     declared = getattr(type(agent), "votes", None)
-    return declared if isinstance(declared, bool) else None
+    votes = declared if isinstance(declared, bool) else None
+    if form_of(agent) is not Form.BLOCK:
+        return votes
+    forecast = schema.get("forecast")
+    if votes and (forecast is None or forecast.shape != "symbols"):
+        raise ConfigError(
+            f"agent {agent_id!r} votes, and its state declares no forecast for each symbol",
+            hint='add "forecast": StateField("vote", "probability", 0, 1, "symbols", True)',
+        )
+    # One in blocks says beforehand what it publishes: with a forecast it votes unless it denies it.
+    return votes if votes is not None else forecast is not None and forecast.shape == "symbols"
 
 
 def _schema(agent_id: str, agent: Any) -> Mapping[str, StateField]:
