@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
+
 from mirrorcore.config import load_config
 from mirrorcore.config.model import RunConfig
+from mirrorcore.data_sources.simulated import SimulatedSource
 from mirrorcore.swarm.assembly import Swarm
 from mirrorcore.swarm.checks import digests_of
 from mirrorcore.swarm.sources import open_source
@@ -65,11 +69,7 @@ def configured(folder: Path, text: str = "", agents: str = "", **settings: Any) 
     (folder / "agents.py").write_text(textwrap.dedent(agents), encoding="utf-8")
     wanted = {**MARKET, **{name.replace("__", "."): value for name, value in settings.items()}}
     overrides = [*wanted.items(), ("storage.runs", str(folder / "runs"))]
-    return load_config(file, {}, [(key, _toml(value)) for key, value in overrides]).config
-
-
-def _toml(value: object) -> object:
-    return value
+    return load_config(file, {}, overrides).config
 
 
 def entries(classes: Mapping[str, str] | Sequence[str], extra: str = "") -> str:
@@ -93,3 +93,37 @@ def statistics(swarm: Swarm, agent_id: str) -> AgentStatistics:
 def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     """Names of the parts that are not the same, of those that both have."""
     return sorted(name for name in one.keys() & other.keys() if one[name] != other[name])
+
+
+def candles(
+    folder: Path, *, changed: int | None = None, ticks: int = 700, symbols: int = 3
+) -> Path:
+    """Files as a user has them, from the simulator; the close of one bar a little higher."""
+    folder.mkdir(parents=True)
+    source = SimulatedSource("default", seed=3, symbols=symbols, bars=ticks)
+    for s, symbol in enumerate(source.symbols):
+        blocks = list(source.blocks())
+        table = {
+            "ts": np.concatenate([b.open_ts[:, s] for b in blocks]) // 1_000_000,
+            **{
+                name: np.concatenate([getattr(b, name)[:, s] for b in blocks])
+                for name in ("open", "high", "low", "close", "volume")
+            },
+        }
+        if changed is not None and s == 1:
+            table["close"][changed] = np.nextafter(table["close"][changed], 0)
+        pl.DataFrame(table).write_parquet(folder / f"{symbol.replace('/', '_')}-5m.parquet")
+    return folder
+
+
+def on_candles(folder: Path, data: Path, text: str = "", agents: str = "") -> RunConfig:
+    """A configuration over recorded candles."""
+    return configured(
+        folder,
+        text,
+        agents,
+        market__symbols=None,
+        market__bars=None,
+        market__source="recorded",
+        market__directory=str(data),
+    )

@@ -9,10 +9,12 @@ import pytest
 from swarm_world import (
     FAULTY,
     FAULTY_CLASSES,
+    candles,
     configured,
     differing,
     digests,
     entries,
+    on_candles,
     statistics,
 )
 
@@ -64,10 +66,10 @@ SOMETIMES = """
         def _analyze(self, block):
             ticks, symbols = block.shape
             first = block.market.market.index
+            noise = self.rng.normal(size=(ticks, symbols))
             for bad in (200, 201):
                 if first <= bad < first + ticks:
                     raise RuntimeError(f"row {bad}")
-            noise = self.rng.normal(size=(ticks, symbols))
             path = np.cumsum(np.concatenate([[self.total], noise[:, 0]]))
             self.total = float(path[-1])
             return {"forecast": 0.5 + 0.1 * np.tanh(noise), "total": path[1:]}
@@ -304,7 +306,8 @@ def test_a_restart_continues_from_the_last_checkpoint_in_any_blocks(tmp_path: Pa
                 return {"calls": float(self.calls)}
     """
     text = entries(["Keeps"]) + '[[faults]]\nagent = "Keeps"\nat = 4200\nkind = "hang"\n'
-    config = configured(tmp_path, text, agents, market__bars=4400, market__symbols=1)
+    data = candles(tmp_path / "data", ticks=4400, symbols=1)
+    config = on_candles(tmp_path, data, text, agents)
     (whole, swarm), (other, _) = (digests(config, rows) for rows in (4096, 1000))
     assert statistics(swarm, "Keeps").restarts == 1
     state = swarm.parts.bus.read("Keeps").state

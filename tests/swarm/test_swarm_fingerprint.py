@@ -8,45 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
-from swarm_world import configured, differing, digests
+from swarm_world import candles, configured, differing, digests, on_candles
 
 from mirrorcore.config import to_toml
-from mirrorcore.data_sources.simulated import SimulatedSource
 from mirrorcore.swarm.replay import replay_history
 
 
-def candles(folder: Path, *, changed: int | None = None, ticks: int = 700) -> Path:
-    """Files as a user has them, from the simulator; the close of one bar a little higher."""
-    folder.mkdir(parents=True)
-    source = SimulatedSource("default", seed=3, symbols=3, bars=ticks)
-    for s, symbol in enumerate(source.symbols):
-        blocks = list(source.blocks())
-        table = {
-            "ts": np.concatenate([b.open_ts[:, s] for b in blocks]) // 1_000_000,
-            **{
-                name: np.concatenate([getattr(b, name)[:, s] for b in blocks])
-                for name in ("open", "high", "low", "close", "volume")
-            },
-        }
-        if changed is not None and s == 1:
-            table["close"][changed] = np.nextafter(table["close"][changed], 0)
-        pl.DataFrame(table).write_parquet(folder / f"{symbol.replace('/', '_')}-5m.parquet")
-    return folder
-
-
 def recorded(folder: Path, data: Path) -> dict[str, str]:
-    outcome = replay_history(
-        configured(
-            folder,
-            market__symbols=None,
-            market__bars=None,
-            market__source="recorded",
-            market__directory=str(data),
-        )
-    )
+    outcome = replay_history(on_candles(folder, data))
     assert outcome.results.accounting_residual == 0
     return dict(outcome.parts)
 

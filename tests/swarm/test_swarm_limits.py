@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from swarm_world import configured, entries
+from swarm_world import configured, entries, on_candles
 
 from mirrorcore.data_sources.simulated import SimulatedSource
 from mirrorcore.errors import ConfigError, DataError
@@ -72,22 +72,11 @@ def damaged(folder: Path, share: float, *, kind: str = "negative") -> Path:
     return folder
 
 
-def on(folder: Path, data: Path, **settings: object):  # type: ignore[no-untyped-def]
-    return configured(
-        folder,
-        market__symbols=None,
-        market__bars=None,
-        market__source="recorded",
-        market__directory=str(data),
-        **settings,
-    )
-
-
 @pytest.mark.parametrize("kind", ["negative", "nan"])
 def test_more_than_a_hundredth_of_bad_records_ends_the_run_before_it_begins(
     tmp_path: Path, kind: str
 ) -> None:
-    config = on(tmp_path, damaged(tmp_path / "data", 0.03, kind=kind))
+    config = on_candles(tmp_path, damaged(tmp_path / "data", 0.03, kind=kind))
     with pytest.raises(DataError) as caught:
         replay_history(config)
     assert caught.value.exit_code == 4
@@ -96,7 +85,7 @@ def test_more_than_a_hundredth_of_bad_records_ends_the_run_before_it_begins(
 
 
 def test_a_few_bad_records_are_counted_and_the_run_goes_on(tmp_path: Path) -> None:
-    config = on(tmp_path, damaged(tmp_path / "data", 0.005))
+    config = on_candles(tmp_path, damaged(tmp_path / "data", 0.005))
     results = replay_history(config).results
     assert results.identity.status == "finished"
     assert results.accounting_residual == 0

@@ -166,6 +166,36 @@ def test_an_answer_the_record_does_not_admit_is_late() -> None:
     loop.close()
 
 
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_rerun_takes_no_answer_the_record_does_not_have(recorded: bool) -> None:
+    import asyncio
+
+    from mirrorcore.clock import VirtualTimeLoop
+    from mirrorcore.swarm.pace import RecordedPace
+
+    clock = VirtualClock()
+    bus = SyncBus(clock, admission="tick")
+
+    async def on_tick(view: object) -> None:
+        await asyncio.sleep(0.01)
+        handle.publish({"done": 1.0})
+
+    handle = bus.register("quick", on_tick=on_tick)
+    pace = RecordedPace(bus, clock, {(7, "voices"): ("quick",)} if recorded else {})
+
+    async def work() -> None:
+        bus.tick(None)
+        await pace.quiet(7, "voices")
+        await asyncio.sleep(0.05)
+        await pace.reach(8, 300 * SECOND)
+
+    loop = VirtualTimeLoop(VirtualClock())
+    loop.run_until_complete(work())
+    loop.close()
+    assert bus.read("quick").version == int(recorded)
+    assert bus.statistics("quick").expired == int(not recorded)
+
+
 # -- how runs end ---------------------------------------------------------------------------------
 
 
