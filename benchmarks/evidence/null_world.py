@@ -82,7 +82,7 @@ def interval(values: list[float]) -> dict[str, Any]:
 
 
 def run(*, quick: bool = False) -> Finding:
-    seeds, bars = (range(2), 3_000) if quick else (range(8), YEAR_BARS)
+    seeds, bars = (range(2), 1_500) if quick else (range(8), YEAR_BARS)
     years = {costs: [year(seed, costs, bars) for seed in seeds] for costs in COSTS}
     figures: dict[str, Any] = {"symbols": SYMBOLS, "bars": bars, "level": LEVEL}
     headline = []

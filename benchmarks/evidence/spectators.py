@@ -145,9 +145,9 @@ def midway(bars: int) -> list[dict[str, Any]]:
 
 
 def run(*, quick: bool = False) -> Finding:
-    bars = 600 if quick else 12_000
-    watched, replaced = beside(bars), instead(300 if quick else 3_000)
-    struck = midway(600 if quick else 6_000)
+    bars = 400 if quick else 12_000
+    watched, replaced = beside(bars), instead(150 if quick else 3_000)
+    struck = midway(400 if quick else 6_000)
     differing = watched["parts_that_differ"]
     standing = sum(r["balances"] for r in (*replaced, *struck))
     tried = len(replaced) + len(struck)
