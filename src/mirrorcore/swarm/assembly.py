@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,9 +95,10 @@ def assemble(
     views = _views(bus, members, context, path)
     for member in members:
         _enlist(bus, clock, member, context, config.seed, digests)
-    bus.on_publish(digests.state)
     analysis = _analysis(config, bus, members, context, costs)
     gate_agent = _first_of_kind(members, "arch_ctrl", "ArchCtrl")
+    gate = _gate(gate_agent)
+    bus.on_publish(_witness(digests, gate, _id_of(gate_agent)))
     parts = Parts(
         bus=bus,
         clock=clock,
@@ -104,10 +106,7 @@ def assemble(
         analysis=analysis,
         path=path,
         venue=venue,
-        gate=GateFollower(
-            watched=gate_agent is not None,
-            patience_ns=_GATE_PATIENCE * max(gate_agent.cadence_ns if gate_agent else 0, HOUR),
-        ),
+        gate=gate,
         views=views,
         members=members,
         stale_ns=config.risk.stale_after * source.bar_ns,
@@ -116,6 +115,28 @@ def assemble(
         ego_agent=_id_of(_first_of_kind(members, "ego_processor", "EgoProcessor")),
     )
     return Swarm(config, source, parts, digests, members, context)
+
+
+def _gate(agent: Member | None) -> GateFollower:
+    return GateFollower(
+        watched=agent is not None,
+        patience_ns=_GATE_PATIENCE * max(agent.cadence_ns if agent else 0, HOUR),
+        # Rows of a block become state without being published one by one.
+        every_tick=agent is not None and agent.form is Form.BLOCK,
+    )
+
+
+def _witness(
+    digests: RunDigests, gate: GateFollower, gate_agent: str | None
+) -> Callable[[str, int, Mapping[str, Any]], None]:
+    """Sees every published delta: the digests take all of them, the gate news of its own."""
+
+    def witness(source: str, ts: int, delta: Mapping[str, Any]) -> None:
+        digests.state(source, ts, delta)
+        if source == gate_agent:
+            gate.stir()
+
+    return witness
 
 
 def _enlist(

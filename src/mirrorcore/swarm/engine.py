@@ -231,7 +231,6 @@ class Engine:
         tick = record.block.index + row
         view = TickView(tick, ts, row, record.stage.market, performance, execution)
         self._bus.tick(view, due)
-        parts.gate.stir()
         if self._bus.unconcluded:
             await pace.quiet(tick, phase)
 

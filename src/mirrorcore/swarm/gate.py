@@ -24,10 +24,12 @@ class GateFollower:
     ----------
     watched: whether there is a gate in the swarm; without one the share is always 1.
     patience_ns: age of the gate's state after which it counts as silent.
+    every_tick: whether it is read at every tick, because nobody announces what it says.
     """
 
-    def __init__(self, *, watched: bool, patience_ns: int) -> None:
+    def __init__(self, *, watched: bool, patience_ns: int, every_tick: bool = False) -> None:
         self._watched = watched
+        self._every_tick = every_tick
         self._patience_ns = patience_ns
         self.share = 0.0 if watched else 1.0
         self.silent = watched
@@ -40,7 +42,7 @@ class GateFollower:
 
     def asks(self, ts: int) -> bool:
         """Whether the gate has to be read at ``ts``: there is news, or what it said grows old."""
-        return self._news or ts > self._until
+        return self._news or self._every_tick or ts > self._until
 
     def follow(self, view: StateView | None) -> bool:
         """Read the gate; True when the share or its silence has changed."""
