@@ -273,7 +273,6 @@ def execution_path(hours: int, seed: int = 4) -> list[dict[str, Any]]:
             "fees_paid": float(orders[h]) * 10.0,
             "slippage_paid": float(orders[h]) * 5.0,
             "filled_notional": float(orders[h]) * 1e4,
-            "participation": 0.01,
         }
         for h in range(hours)
     ]

@@ -140,7 +140,6 @@ def test_ratios_of_the_order_life_cycle() -> None:
         "fees_paid": 100.0,
         "slippage_paid": 50.0,
         "filled_notional": 100_000.0,
-        "participation": 0.04,
     }
     state = lone_tick(agent, handle, MIDNIGHT + 10 * HOUR, execution=view)
     assert state["fill_ratio"] == pytest.approx(0.8)
@@ -150,7 +149,7 @@ def test_ratios_of_the_order_life_cycle() -> None:
     assert state["slippage_bp"] == pytest.approx(5.0)
     assert state["order_rate"] == pytest.approx(9.0, rel=1e-3)
     assert state["veto_rate"] == pytest.approx(1.0, rel=1e-3)
-    assert (state["working"], state["participation"]) == (9.0, 0.04)
+    assert state["working"] == 9.0
     assert (state["open"], state["gateway"]) == (0.0, "REDUCING")
 
 

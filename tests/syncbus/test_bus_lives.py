@@ -322,7 +322,7 @@ def test_guarded_calls_are_on_the_agents_account() -> None:
     assert statistics.skipped == 1
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("stop", [KeyboardInterrupt])
 def test_the_operator_gets_through(stop: type[BaseException]) -> None:
     bus = SyncBus(VirtualClock(0))
 
@@ -339,7 +339,9 @@ def test_the_operator_gets_through(stop: type[BaseException]) -> None:
     assert ran == [2]
 
 
-@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, RecursionError])
+@pytest.mark.parametrize(
+    "error", [asyncio.CancelledError, GeneratorExit, RecursionError, SystemExit]
+)
 def test_other_exceptions_are_failures(error: type[BaseException]) -> None:
     bus = SyncBus(VirtualClock(0))
 

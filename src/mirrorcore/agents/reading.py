@@ -22,9 +22,12 @@ LARGEST_GROWTH = 1e12
 def number(view: Mapping[str, Any], name: str) -> float:
     """The finite number under ``name``, NaN where there is none."""
     value = view.get(name)
-    if not isinstance(value, float | int | np.number) or not math.isfinite(value):
+    if not isinstance(value, float | int | np.number):
         return UNKNOWN
-    return float(value)
+    try:
+        return float(value) if math.isfinite(value) else UNKNOWN
+    except OverflowError:  # a whole number beyond every float
+        return UNKNOWN
 
 
 def vector(view: Mapping[str, Any], name: str, size: int) -> Floats | None:

@@ -87,7 +87,7 @@ def construct(
         raise ConfigError(
             f"agent {agent_id!r} ({cls.__name__}): {error.message}", hint=error.hint
         ) from None
-    except Exception as error:  # a user's constructor may raise anything
+    except (Exception, SystemExit) as error:  # a user's constructor may raise anything
         raise ConfigError(
             f"agent {agent_id!r}: {cls.__name__} cannot be built: "
             f"{type(error).__name__}: {error}{_line(error, inspect.getfile(cls))}"
@@ -160,7 +160,7 @@ def _executed(file: Path) -> types.ModuleType:
     sys.modules[name] = module
     try:
         exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if before is None:
             del sys.modules[name]
         else:
@@ -173,7 +173,7 @@ def _executed(file: Path) -> types.ModuleType:
     return module
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return error.msg if isinstance(error, SyntaxError) else str(error)
 
 

@@ -114,7 +114,10 @@ class Table:
         column, where = self._frame[name], f"{self.path}: column {name}"
         if column.dtype == pl.String:
             whole = column.str.strip_chars().cast(pl.Int64, strict=False)
-            parsed = whole if whole.null_count() < len(whole) or not len(whole) else _dates(column)
+            dated = whole.null_count() == len(whole) and len(whole) > 0
+            if dated:
+                _require_iso(column, where)
+            parsed = _dates(column) if dated else whole
             absent = column.is_null() | column.str.strip_chars().str.to_lowercase().is_in(
                 sorted(MISSING_WORDS)
             )
@@ -158,6 +161,18 @@ class Table:
 
     def _fault(self, where: Bools, case: Case) -> None:
         self.faults[where & (self.faults == Case.NONE)] = case
+
+
+def _require_iso(column: pl.Series, where: str) -> None:
+    """DataError where most are no ISO 8601: 04/03/2025 is April to one and March to another."""
+    texts = column.drop_nulls()
+    texts = texts.filter(~texts.str.strip_chars().str.to_lowercase().is_in(sorted(MISSING_WORDS)))
+    odd = texts.filter(~texts.str.contains(r"^\s*(\d{4}-\d{2}-\d{2}|\d{8}(T|\s*$))"))
+    if len(odd) * 2 > len(texts):
+        raise DataError(
+            f"{where}: times such as {odd[0]!r} are neither ISO 8601 nor whole epoch numbers",
+            hint="write 2025-04-03T17:05:00 (UTC), or whole seconds, ms, us or ns since 1970",
+        )
 
 
 def _dates(column: pl.Series) -> pl.Series:

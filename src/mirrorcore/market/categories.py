@@ -7,9 +7,11 @@ Block analysts read the columns. An agent written as in the guide reads
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from mirrorcore.errors import DataError
 from mirrorcore.market.block import Floats, Ints, MarketBlock
@@ -94,6 +96,21 @@ class CategorizedBlock:
                 if category in wanted
             }
         )
+
+
+def sealed(block: CategorizedBlock) -> CategorizedBlock:
+    """The same block with every array read-only: agents look at the market, they do not make it."""
+    market = block.market
+    columns = [
+        *(column for group in block.values.values() for column in group.values()),
+        *(column for group in block.known_at.values() for column in group.values()),
+        *(array for series in market.series.values() for array in (series.value, series.known_at)),
+        *(getattr(market, field.name) for field in fields(market)),
+    ]
+    for column in columns:
+        if isinstance(column, np.ndarray):
+            column.flags.writeable = False
+    return block
 
 
 class SymbolView(Mapping[str, float]):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-MOST_AGENTS = 16
+MOST_AGENTS = 24
 MOST_LINES = 4
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -199,6 +199,9 @@ class _Screen:
         if hidden:
             failed = sum(1 for agent in hidden if agent.failures)
             self._print((f"{len(hidden)} more agents, {failed} of them with failures", "dim"))
+        for agent in ordered[:MOST_AGENTS]:
+            if agent.last_error:
+                self._print((f"{agent.id} failed last with: ", "red"), agent.last_error)
 
     def _voter(self, agent: AgentRecord, value: float | None, *, signed: bool = False) -> Text:
         if value is None:

@@ -8,7 +8,7 @@ allocator and the scores: the same code with blocks of one, hence the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -104,6 +104,8 @@ class Analysis:
         self._voter_books = voter_books
         self._ungated = ungated
         self._tick_voters = tick_voters
+        desk = [member for member in (oracle, allocator) if member is not None]
+        self._in_blocks = {member.agent_id: member for member in (*analysts, *desk)}
         self._weights: Floats = np.zeros(0)
         self._target: Floats = np.zeros((1, len(context.symbols)))
 
@@ -128,8 +130,11 @@ class Analysis:
         if not stage.bar_by_bar:
             return
         market = stage.market.row(row)
+        others = _row_of(stage.outputs, row)
         for member in stage.bar_by_bar:
-            self._step(member, market, _row_of(stage.outputs, row))
+            outputs = self._step(member, market, others)
+            if outputs is not None:
+                others[member.agent_id] = outputs
 
     def conclude(self, stage: Stage, row: int) -> None:
         """Fuse, size and score tick ``row`` unless that was done ahead."""
@@ -172,7 +177,7 @@ class Analysis:
         votes: Floats | None = None,
     ) -> dict[str, Floats] | None:
         """The member's arrays for the whole block, or None if it has to go bar by bar."""
-        if not self._bus.ready_ahead(member.agent_id) or not _readable(member, others):
+        if not self._bus.ready_ahead(member.agent_id) or not self._readable(member, others):
             return None
         before = member.memory()
         if before is None:
@@ -180,7 +185,7 @@ class Analysis:
             return None
         try:
             return member.evaluate_ahead(market, others, votes)
-        except Exception:
+        except (Exception, SystemExit):
             # Not judged here: the same rows follow bar by bar under the agent's breaker, which
             # counts the error on the bar that causes it.
             member.put_back(before)
@@ -239,7 +244,7 @@ class Analysis:
         self, member: Member, market: CategorizedBlock, others: Outputs, votes: Floats | None = None
     ) -> dict[str, Floats] | None:
         """One bar of a block agent under its breaker; None if it gave nothing."""
-        if not _readable(member, others):
+        if not self._readable(member, others):
             return None
         worked, outputs = self._bus.guarded(
             member.agent_id, member.evaluate_and_publish, market, others, votes
@@ -250,6 +255,10 @@ class Analysis:
         if member.votes:
             self._ballot.cast(member.agent_id, int(market.market.ts[0]), result["forecast"][0])
         return result
+
+    def _readable(self, member: Member, others: Outputs) -> bool:
+        """Whether every block agent it reads by name has spoken for these rows."""
+        return all(n in others for n in member.agent_interests if n in self._in_blocks)
 
     def _finish(self, stage: Stage, rows: slice, votes: Floats, forecast: Floats) -> None:
         """Score the forecasts and keep the shadow books for some rows, in their order."""
@@ -286,19 +295,6 @@ class Analysis:
     def cast(self, voter: str, ts: int, vote: Floats) -> None:
         """The vote of an agent that speaks tick by tick."""
         self._ballot.cast(voter, ts, vote)
-
-    def checkpoint(self) -> dict[str, object]:
-        return {
-            "target": self._target,
-            "ungated": self._ungated.checkpoint(),
-            "ballot": self._ballot.checkpoint(),
-            "scoreboard": self._scoreboard.checkpoint(),
-            "voter_books": self._voter_books.checkpoint(),
-        }
-
-
-def _readable(member: Member, others: Mapping[str, object]) -> bool:
-    return all(other in others for other in member.agent_interests)
 
 
 def _row_of(outputs: Outputs, row: int) -> Outputs:

@@ -251,6 +251,7 @@ def digests_of(
         for block in source.blocks(max_rows=rows):
             if recorder.ticks == 0:
                 swarm.parts.clock.advance_to(int(block.ts[0]) - source.bar_ns)
+                engine.save_checkpoints()
             await engine.run(block, pace)
             source.verdicts.check()
             if progress is not None:

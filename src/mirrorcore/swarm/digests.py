@@ -131,8 +131,15 @@ def _encoded(ts: int, delta: Mapping[str, Any], *, named: bool = False) -> bytes
         elif isinstance(value, np.ndarray):
             parts.append(value.tobytes())
         else:
-            parts.append(msgspec.msgpack.encode([name, value], enc_hook=_plain))
+            parts.append(_packed([name, value]))
     return b"".join(parts)
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return msgspec.msgpack.encode(value, enc_hook=_plain)
+    except OverflowError:  # a whole number beyond 64 bits somewhere in it
+        return repr(value).encode()
 
 
 def _plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ import numpy as np
 from mirrorcore.agents.reading import number
 from mirrorcore.clock import VirtualClock
 from mirrorcore.market.block import Floats, Ints, MarketBlock
+from mirrorcore.market.categories import sealed
 from mirrorcore.market.features.engine import FeatureEngine
 from mirrorcore.swarm.analysis import Analysis, Stage
 from mirrorcore.swarm.gate import GateFollower
@@ -106,6 +107,7 @@ class Engine:
         self._last_seen: Ints = np.zeros(symbols, dtype=np.int64)
         self._positions: tuple[int, ...] = (0,) * symbols
         self._mood = (0.0, 0.5)
+        self._peak = parts.path.ledger.initial
         self._wanted = [0.0] * symbols
         self._target_row: Floats = np.zeros(symbols)
         self._share = -1.0
@@ -115,11 +117,13 @@ class Engine:
     def warm(self, block: MarketBlock) -> None:
         """History before the run begins: features and votes learn from it, nothing is traded."""
         parts = self._parts
-        market = parts.features.update(block)
+        market = sealed(parts.features.update(block))
         parts.clock.advance_to(int(block.ts[0]))
         stage = parts.analysis.begin(market)
-        for row in range(0 if not stage.decided_ahead else len(block), len(block)):
+        by_row = stage.bar_by_bar or not stage.decided_ahead
+        for row in range(len(block)) if by_row else ():
             parts.clock.advance_to(int(block.ts[row]))
+            parts.bus.sweep()
             parts.bus.reach(row)
             parts.analysis.step_analysts(stage, row)
             parts.analysis.conclude(stage, row)
@@ -155,7 +159,7 @@ class Engine:
 
     async def _run(self, block: MarketBlock, pace: Pace) -> None:
         parts = self._parts
-        market = parts.features.update(block)
+        market = sealed(parts.features.update(block))
         stage = parts.analysis.begin(market)
         prices, fresh_rows = self._mark(block)
         record = BlockRecord(block, stage, prices)
@@ -167,7 +171,7 @@ class Engine:
             await pace.reach(block.index + row, ts)
             self._open(record, row, ts)
             due = due_rows.get(row)
-            if due or not stage.decided_ahead:
+            if due or stage.bar_by_bar or not stage.decided_ahead:
                 await self._think(record, row, ts, due or ((), ()), pace)
             self._decide(record, row, ts, fresh_rows[row])
         parts.analysis.score(stage)
@@ -193,7 +197,9 @@ class Engine:
                 self._parts.views.filled(fills)
                 residual = abs(path.ledger.residual(record.prices[row]))
                 record.worst_residual = max(record.worst_residual, residual)
-        record.equity.append(path.ledger.equity(record.prices[row]))
+        equity = path.ledger.equity(record.prices[row])
+        record.equity.append(equity)
+        self._peak = max(self._peak, equity)
 
     async def _think(
         self,
@@ -209,7 +215,8 @@ class Engine:
         parts.analysis.step_analysts(stage, row)
         if voices:
             await self._call(record, row, ts, voices, pace, "voices")
-            self._collect_votes(stage, ts)
+        # Also where nobody is due: an answer may have come late.
+        self._collect_votes(stage)
         parts.analysis.conclude(stage, row)
         if others:
             await self._call(record, row, ts, others, pace, "others")
@@ -227,14 +234,14 @@ class Engine:
         parts = self._parts
         if parts.views.wanted("performance", due):
             parts.analysis.score(record.stage)
-        performance, execution = parts.views.publish(row, record.equity[-1], due)
+        performance, execution = parts.views.publish(row, record.equity[-1], self._peak, due)
         tick = record.block.index + row
         view = TickView(tick, ts, row, record.stage.market, performance, execution)
         self._bus.tick(view, due)
         if self._bus.unconcluded:
             await pace.quiet(tick, phase)
 
-    def _collect_votes(self, stage: Stage, ts: int) -> None:
+    def _collect_votes(self, stage: Stage) -> None:
         """Take over the votes of agents that speak tick by tick; a first vote makes a voter."""
         analysis = self._parts.analysis
         context = self._parts.views.context
@@ -245,12 +252,14 @@ class Engine:
                 continue
             member.seen_version = view.version
             vote = read_vote(view.state, context.symbols)
-            if vote is None or not np.isfinite(vote).any():
+            if vote is None:
                 continue
             if member.agent_id not in context.voters:
+                if not np.isfinite(vote).any():
+                    continue
                 context.voters.append(member.agent_id)
                 analysis.admit(stage, member.agent_id, member.cadence_ns, member.horizon_ns)
-            analysis.cast(member.agent_id, ts, vote)
+            analysis.cast(member.agent_id, view.t, vote)
 
     def _read_minds(self) -> None:
         fear = self._state_of(self._parts.fear_agent, "fear", self._mood[0])

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from mirrorcore.agents.base import ORDER_PLANE_VIEWS, BaseAgent, StateField
-from mirrorcore.agents.roster import ROSTER, construct, load_agent_class
+from mirrorcore.agents.roster import ROSTER, construct, load_agent_class, parameters
 from mirrorcore.config.model import AgentEntry, RunConfig
 from mirrorcore.errors import ConfigError
 from mirrorcore.market.records import CATEGORIES
@@ -111,14 +111,17 @@ def _maker(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Callab
 
 def _built(cls: type, agent_id: str, entry: AgentEntry, params: Mapping[str, Any]) -> Any:
     """A user's agent, as the guide constructs it: id, interests, then its own parameters."""
-    given: tuple[Any, ...] = () if entry.interests is None else (list(entry.interests),)
+    interests = None if entry.interests is None else list(entry.interests)
+    if issubclass(cls, BaseAgent) and "data_interests" not in parameters(cls) and not interests:
+        return construct(cls, agent_id, params)
+    given: tuple[Any, ...] = () if interests is None else (interests,)
     try:
         return cls(agent_id, *given, **params)
     except ConfigError as error:
         raise ConfigError(
             f"agent {agent_id!r} ({cls.__name__}): {error.message}", hint=error.hint
         ) from error
-    except Exception as error:  # a user's constructor may raise anything
+    except (Exception, SystemExit) as error:  # a user's constructor may raise anything
         raise ConfigError(
             f"agent {agent_id!r}: {cls.__name__} cannot be built: {type(error).__name__}: {error}",
             hint="it is called with its id, with the interests of its [[agent]] entry if there "

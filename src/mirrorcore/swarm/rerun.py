@@ -15,6 +15,7 @@ from mirrorcore.errors import DataError, UsageError
 from mirrorcore.journal import JournalReader, RunInfo, RunStatus
 from mirrorcore.market.merge import TickAssembler
 from mirrorcore.market.records import Record
+from mirrorcore.swarm.checks import Shortened
 from mirrorcore.swarm.pace import RecordedPace
 from mirrorcore.swarm.paper import warm_up
 from mirrorcore.swarm.replay import Progress, replay_history
@@ -34,7 +35,7 @@ class RerunReport:
 def rerun(
     recorded: RunInfo, *, runs: Path | None = None, progress: Progress | None = None
 ) -> RerunReport:
-    """Run a finished run again and compare fingerprints.
+    """Run a recorded run again, as far as it went, and compare fingerprints.
 
     Parameters
     ----------
@@ -42,14 +43,14 @@ def rerun(
 
     Raises
     ------
-    UsageError: the run did not finish, so there is nothing to compare with.
+    UsageError: the run was killed or failed and has no fingerprint to compare with.
     DataError: its market is not the one it was recorded on.
     """
     identity = recorded.identity
     if "fingerprint" not in identity:
         raise UsageError(
             f"run {recorded.id} is {recorded.status} and has no fingerprint",
-            hint="only a run that ended by itself can be compared",
+            hint="a run that was killed or failed has nothing to compare with",
         )
     config = _config_of(recorded, runs or recorded.path.parent)
     source = open_source(config)
@@ -61,7 +62,9 @@ def rerun(
             hint="a run can be repeated on the same data only",
         )
     without = identity["without"]
-    if recorded.mode == "replay":
+    if "start_tick" not in identity:
+        # As far as it went: it may have been interrupted.
+        source = Shortened(source, int(identity["ticks"]))
         outcome = replay_history(config, source=source, without=without, progress=progress)
     else:
         outcome = _again(recorded, config, source, without, progress)

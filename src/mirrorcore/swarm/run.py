@@ -244,23 +244,26 @@ def carry_out(
 
 @contextlib.contextmanager
 def _stopping(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl-C sets ``stop`` instead of breaking into whatever is being done; a second one breaks.
+    """Ctrl-C or SIGTERM sets ``stop`` instead of breaking into what is being done; twice breaks.
 
     Signals belong to the main thread; in any other this changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(_number: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         stop.set()
         with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody to wake
             loop.call_soon_threadsafe(stop.set)
 
-    signal.signal(signal.SIGINT, ask)
+    for number in before:
+        signal.signal(number, ask)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -64,19 +64,19 @@ class Views:
         return not self._interested[view].isdisjoint(due)
 
     def publish(
-        self, row: int, equity: int, due: Sequence[str]
+        self, row: int, equity: int, peak: int, due: Sequence[str]
     ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """(performance, execution) for the agents in ``due``; empty where none of them asked."""
         performance = execution = _NOTHING
         if self.wanted("performance", due):
-            performance = self._build_performance(row, equity)
+            performance = self._build_performance(row, equity, peak)
             self._performance.publish(performance)
         if self.wanted("execution", due):
             execution = self._build_execution()
             self._execution.publish(execution)
         return performance, execution
 
-    def _build_performance(self, row: int, equity: int) -> dict[str, Any]:
+    def _build_performance(self, row: int, equity: int, peak: int) -> dict[str, Any]:
         assert self._stage is not None
         made = self._stage.conclusions
         ledger = self._path.ledger
@@ -84,7 +84,7 @@ class Views:
         view: dict[str, Any] = {
             "equity": equity / self._scale,
             "initial_equity": ledger.initial / self._scale,
-            "drawdown": self._path.limits.drawdown,
+            "drawdown": 1.0 - equity / peak,
             "gross": float(np.abs(weights).sum()),
             "net": float(weights.sum()),
             "weights": weights,
@@ -116,7 +116,7 @@ class Views:
         finished = sum(counts.values())
         return {
             "gateway": path.gateway.state.value,
-            "orders": finished + len(path.venue.working),
+            "orders": finished - counts[OrderStatus.VETOED] + len(path.venue.working),
             "fills": self._fills,
             "filled": counts[OrderStatus.FILLED],
             "cancelled": counts[OrderStatus.CANCELLED],

@@ -55,6 +55,8 @@ class VoterBooks:
 
     def admit(self, voters: int = 1) -> None:
         """Open books for so many more voters."""
+        if voters == 0:
+            return
         patience = Patience(
             columns=self._symbols * voters,
             cost_per_side=self._cost_rate,

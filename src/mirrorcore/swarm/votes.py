@@ -82,11 +82,15 @@ def read_vote(state: Mapping[str, Any], symbols: Sequence[str]) -> Floats | None
 
 def _vector(value: Any, symbols: Sequence[str]) -> Floats:
     if isinstance(value, np.ndarray) and value.shape == (len(symbols),):
-        return value.astype(np.float64)
+        plain = value.dtype.kind in "fiub"
+        return value.astype(np.float64) if plain else np.full(len(symbols), np.nan)
     if isinstance(value, Mapping):
         return np.array([_number(value.get(symbol)) for symbol in symbols])
     return np.full(len(symbols), _number(value))
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float | np.number) else float("nan")
+    try:
+        return float(value) if isinstance(value, int | float | np.number) else float("nan")
+    except OverflowError:  # a whole number beyond every float
+        return float("nan")

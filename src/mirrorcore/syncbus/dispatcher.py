@@ -348,7 +348,8 @@ class Dispatcher:
     # -- how calls end ------------------------------------------------------------------------
 
     def _raised(self, agent: Agent, error: BaseException) -> None:
-        if isinstance(error, KeyboardInterrupt | SystemExit):
+        # Only the operator ends the process; an agent that exits has failed.
+        if isinstance(error, KeyboardInterrupt):
             raise error
         self.supervisor.failed(agent, error)
 

@@ -145,7 +145,7 @@ class HandlerTask(asyncio.Future[Any]):
                 awaited = self._context.run(coro.throw, error)
         except StopIteration as stop:
             self._end(None, stop.value)
-        except (KeyboardInterrupt, SystemExit) as stop:
+        except KeyboardInterrupt as stop:
             self._end(stop, None)
             raise
         except BaseException as failure:  # the outcome of the handler

@@ -38,7 +38,7 @@ class Allocator(BlockAgent):
     kind: ClassVar[str] = "allocator"
     votes: ClassVar[bool | None] = False
     state: ClassVar[Mapping[str, StateField]] = {
-        "target": StateField("target weight before gates", "of equity", -1, 1, "symbols"),
+        "target": StateField("target weight before gates", "of equity", -10, 10, "symbols"),
         "budget": StateField("volatility the book is sized for", "per year", 0, 1),
     }
     agent_interests = ("OracleEngine",)

@@ -40,7 +40,6 @@ class ExecutionDaemon(TickAgent):
         "order_rate": StateField("orders sent", "per hour", 0, _MANY),
         "veto_rate": StateField("orders vetoed", "per hour", 0, _MANY),
         "working": StateField("orders still at the venue", "orders", 0, _MANY),
-        "participation": StateField("of the market's volume", "", 0, 1, missing=True),
         "open": StateField("1 while the gateway is ACTIVE", "", 0, 1),
         "gateway": StateField("state of the order gateway", shape="text"),
         "confidence": StateField("how fresh the order plane's figures are", "", 0, 1),
@@ -83,7 +82,6 @@ class ExecutionDaemon(TickAgent):
         self._count("money", _MONEY, view, kept)
         orders, vetoes, notional = sums["orders"], sums["vetoes"], sums["filled_notional"]
         working = number(view, "working")
-        participation = number(view, "participation")
         gateway = str(view.get("gateway", "unknown"))
         return {
             "fill_ratio": _share(sums["fills"], orders),
@@ -94,7 +92,6 @@ class ExecutionDaemon(TickAgent):
             "order_rate": self._rate(orders),
             "veto_rate": self._rate(vetoes),
             "working": 0.0 if math.isnan(working) else clipped(working, 0.0, _MANY),
-            "participation": _unit(participation),
             "open": 1.0 if gateway.upper() == "ACTIVE" else 0.0,
             "gateway": gateway,
             "confidence": self._fresh.value(tick.ts),
@@ -124,7 +121,3 @@ def _share(part: float, whole: float) -> float:
 
 def _basis_points(cost: float, notional: float) -> float:
     return clipped(cost / notional * 1e4, -1e4, 1e4) if notional > 0.0 else math.nan
-
-
-def _unit(value: float) -> float:
-    return value if math.isnan(value) else clipped(value, 0.0, 1.0)
