@@ -209,3 +209,19 @@ def test_the_rerun_of_a_paper_rerun_is_the_same(tmp_path: Path) -> None:
     assert second.same
     assert third.same
     assert third.outcome.results.identity.ticks == 32
+
+
+def test_a_trade_names_the_voters_that_weighed_most(tmp_path: Path) -> None:
+    outcome = replay_history(configured(tmp_path, market__bars=1500))
+    results = outcome.results
+    assert results.weights is not None
+    assert results.trades
+    for trade in results.trades:
+        row = int(np.searchsorted(results.weights.ts, trade.open_ts, side="right")) - 1
+        if row < 0:
+            assert trade.voters == ()
+            continue
+        weights = dict(zip(results.weights.names, results.weights.matrix[row], strict=True))
+        assert all(weights[name] == weight for name, weight in trade.voters)
+        heaviest = max(weights.values(), key=abs)
+        assert (trade.voters[0][1] == heaviest) if heaviest else trade.voters == ()

@@ -84,7 +84,7 @@ def _trade_table(trades: Sequence[TradeRecord], results: RunResults) -> Markup:
         Column("P&L, %", number=True, hint="of the entry notional"),
         Column("Fees", number=True),
         Column("Slippage", number=True),
-        Column("Lead voters", hint="with the weight each had at entry"),
+        Column("Lead voters", hint="with the weight each had when the day of the entry began"),
     )
     places = money_places(results.initial_equity)
     rows = (_trade_row(trade, places) for trade in trades)
@@ -105,7 +105,7 @@ def _trade_row(trade: TradeRecord, places: int) -> tuple[str | Cell, ...]:
         signed(f"{100 * trade.pnl_ratio:+.2f}", trade.pnl_ratio),
         Cell(money(trade.fees, places), trade.fees),
         Cell(money(trade.slippage, places), trade.slippage),
-        ", ".join(f"{name} {weight:.2f}" for name, weight in trade.voters),
+        ", ".join(f"{name} {weight:+.4f}" for name, weight in trade.voters),
     )
 
 

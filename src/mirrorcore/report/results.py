@@ -54,7 +54,7 @@ class TradeRecord:
     ``quantity`` is the largest position held, ``open_price`` and ``close_price`` are averages over
     the fills; of an open trade ``close_price`` is the mark and ``close_ts`` the instant of it.
     ``pnl`` is net of ``fees`` and ``slippage``, ``pnl_ratio`` is ``pnl`` per entry notional.
-    ``voters`` are the leading voters at entry with the weight each had.
+    ``voters`` are those with the largest weights when the day of the entry began.
     """
 
     id: str

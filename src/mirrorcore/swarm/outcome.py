@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -27,6 +28,9 @@ from mirrorcore.syncbus import BusEvent, EventKind
 from mirrorcore.trading.hits import LimitHit
 from mirrorcore.trading.trades import Trade, trade_row
 from mirrorcore.trading.units import exact_decimal
+
+_LEADING = 3
+"""Voters named beside a trade."""
 
 
 @dataclass(slots=True)
@@ -111,10 +115,11 @@ def _trades(swarm: Swarm, recorder: Recorder) -> tuple[TradeRecord, ...]:
     ledger = swarm.parts.path.ledger
     ended = int(recorder.columns.ts[-1][-1]) if recorder.columns.ts else 0
     everything = [*ledger.trades, *ledger.open_trades(recorder.last_prices)]
-    return tuple(_trade(trade, swarm, recorder.last_prices, ended) for trade in everything)
+    return tuple(_trade(trade, swarm, recorder, ended) for trade in everything)
 
 
-def _trade(trade: Trade, swarm: Swarm, prices: Sequence[int], ended: int) -> TradeRecord:
+def _trade(trade: Trade, swarm: Swarm, recorder: Recorder, ended: int) -> TradeRecord:
+    prices = recorder.last_prices
     units = swarm.parts.path.ledger.units
     row = trade_row(trade, units)
     mark = units.price(trade.symbol, prices[trade.symbol])
@@ -132,7 +137,21 @@ def _trade(trade: Trade, swarm: Swarm, prices: Sequence[int], ended: int) -> Tra
         fees=float(row["fee_open"] + row["fee_close"]),
         slippage=float(row["slippage"]),
         is_open=trade.is_open,
+        voters=_leading(recorder, swarm.context.voters, trade.opened),
     )
+
+
+def _leading(
+    recorder: Recorder, voters: Sequence[str], opened: int
+) -> tuple[tuple[str, float], ...]:
+    """The voters that weighed most when the day of an entry began, none that weighed nothing."""
+    columns = recorder.columns
+    row = bisect_right(columns.weight_ts, opened) - 1
+    if row < 0:
+        return ()
+    weighed = zip(voters, columns.weights[row].tolist(), strict=False)
+    leading = sorted((w for w in weighed if w[1]), key=lambda w: -abs(w[1]))
+    return tuple(leading[:_LEADING])
 
 
 def _agent(swarm: Swarm, recorder: Recorder, member: Member, lives: LifeLog) -> AgentRecord:
