@@ -137,6 +137,14 @@ def test_params_of_own_agents_are_checked(tmp_path: Path, params: str, said: str
     assert said in str(caught.value)
 
 
+def test_a_misspelt_interest_is_named_with_what_was_meant(tmp_path: Path) -> None:
+    text = entries(["Speaks"], 'interests = ["technicl"]')
+    with pytest.raises(ConfigError) as caught:
+        digests(configured(tmp_path, text, HOSTILE, market__bars=50))
+    assert "'technicl'" in caught.value.message
+    assert "'technical'" in caught.value.hint
+
+
 def test_a_swarm_may_begin_without_voters(tmp_path: Path) -> None:
     desk = "".join(f'[[agent]]\nid = "{name}"\n' for name in ("OracleEngine", "Allocator"))
     text = '[agents]\npreset = "none"\n' + desk + entries(["Speaks"])

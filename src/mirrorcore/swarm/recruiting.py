@@ -13,6 +13,7 @@ from mirrorcore.errors import ConfigError
 from mirrorcore.market.records import CATEGORIES
 from mirrorcore.swarm.drills import Drill
 from mirrorcore.swarm.members import Form, Member, form_of
+from mirrorcore.syncbus import ALL
 
 STANDARD = (
     "DataSentry",
@@ -51,9 +52,30 @@ def recruit(config: RunConfig, without: Sequence[str] = ()) -> list[Member]:
         for agent_id, entry in wanted.items()
         if agent_id not in left_out
     ]
+    _check_interests(config, members, left_out)
     for fault in config.faults:
         _drill(members, fault.agent, Drill(fault.agent, fault.at, fault.kind, fault.count))
     return in_reading_order(members)
+
+
+def _check_interests(config: RunConfig, members: Sequence[Member], left_out: Sequence[str]) -> None:
+    """ConfigError for an interest that names nothing there is, or was before it was left out."""
+    known = [
+        *CATEGORIES,
+        *ORDER_PLANE_VIEWS,
+        ALL,
+        *(member.agent_id for member in members),
+        *(member.kind for member in members),
+        *left_out,
+    ]
+    for entry in config.agent:
+        for name in entry.interests or ():
+            if name not in known:
+                raise ConfigError(
+                    f"agent {entry.id!r} is interested in {name!r}, which is neither a category, "
+                    "a view nor an agent",
+                    hint=_meant(name, list(dict.fromkeys(known))),
+                )
 
 
 def _entries(config: RunConfig) -> dict[str, AgentEntry | None]:
