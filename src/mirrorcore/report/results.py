@@ -199,7 +199,7 @@ class RunResults:
             raise ValueError("ts begins before identity.period_start")
         if len(self.equity) != len(self.ts):
             raise ValueError(f"equity has {len(self.equity)} rows, ts has {len(self.ts)}")
-        for name in _COLUMNS:
+        for name in COLUMNS:
             column = getattr(self, name)
             if len(column) not in (0, len(self.ts)):
                 raise ValueError(f"{name} has {len(column)} rows, ts has {len(self.ts)}")
@@ -240,7 +240,7 @@ def _check_finite(kind: str, record: object) -> None:
             raise ValueError(f"{kind} {name}: {spec.name} was {value}, must be finite")
 
 
-_COLUMNS = (
+COLUMNS = (
     "equity",
     "shadow_equity",
     "benchmark",

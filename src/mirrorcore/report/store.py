@@ -12,6 +12,7 @@ import numpy as np
 from mirrorcore.errors import DataError
 from mirrorcore.journal import write_atomic
 from mirrorcore.report.results import (
+    COLUMNS,
     AgentRecord,
     CostRecord,
     IntakeRecord,
@@ -26,16 +27,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 TABLE, WEIGHTS, DOCUMENT = "results.parquet", "weights.parquet", "results.json"
-_COLUMNS = (
-    "equity",
-    "shadow_equity",
-    "benchmark",
-    "gross",
-    "net",
-    "gate",
-    "fear",
-    "confidence",
-)
 _RECORDS: dict[str, Any] = {
     "identity": RunIdentity,
     "costs": CostRecord,
@@ -52,7 +43,7 @@ def save_results(results: RunResults, folder: Path) -> None:
     import polars as pl
 
     table = {"ts": results.ts}
-    for name in _COLUMNS:
+    for name in COLUMNS:
         column = getattr(results, name)
         if len(column):
             table[name] = column
@@ -86,7 +77,7 @@ def load_results(folder: Path) -> RunResults:
     except (msgspec.MsgspecError, pl.exceptions.PolarsError, KeyError, OSError) as error:
         raise DataError(f"the results in {folder} cannot be read: {error}") from error
     columns: dict[str, Any] = {
-        name: table[name].to_numpy() for name in _COLUMNS if name in table.columns
+        name: table[name].to_numpy() for name in COLUMNS if name in table.columns
     }
     return RunResults(
         **{**fields, "warnings": tuple(fields["warnings"])},
