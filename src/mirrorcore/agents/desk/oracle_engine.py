@@ -118,6 +118,10 @@ class OracleEngine(BlockAgent):
         self._traded = Traded(symbols)
         self._previous = np.zeros((_FILL_LAG, symbols, voters))
         self._previous_common = np.zeros((_FILL_LAG, voters))
+        self.pulls: Floats = np.zeros((0, symbols, voters))
+        """(T, S, N) what each voter added to the edges of the block analysed last."""
+        self.common_pulls: Floats = np.zeros((0, voters))
+        """(T, N) the same for the edge of the market."""
 
     def remember(self) -> dict[str, Any]:
         return {
@@ -160,6 +164,8 @@ class OracleEngine(BlockAgent):
         weights = np.empty((ticks, voters))
         trust = np.empty((ticks, voters))
         agreement = np.zeros(ticks)
+        self.pulls = np.zeros(scores.shape)
+        self.common_pulls = np.zeros(common.shape)
         for first, stop, number in segments(block.ts, self.refit_ns):
             self._turn(number)
             rows = slice(first, stop)
@@ -171,10 +177,11 @@ class OracleEngine(BlockAgent):
             )
             self._previous = _last(self._previous, z)
             self._previous_common = _last(self._previous_common, z_common)
-            pulls = z * self._residual.weights
-            edge[rows] = _sum_last(pulls)
-            factor_edge[rows] = _sum_last(z_common * self._common.weights)
-            agreement[rows] = _agreement(pulls)
+            self.pulls[rows] = z * self._residual.weights
+            self.common_pulls[rows] = z_common * self._common.weights
+            edge[rows] = _sum_last(self.pulls[rows])
+            factor_edge[rows] = _sum_last(self.common_pulls[rows])
+            agreement[rows] = _agreement(self.pulls[rows])
             conviction[rows] = max(self.floor, self._residual.conviction())
             weights[rows] = self._residual.weights
             trust[rows] = self._residual.trust()
