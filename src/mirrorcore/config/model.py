@@ -95,6 +95,12 @@ class MarketConfig(Section):
         ge=0,
         le=0.2,
     )
+    swap: Duration | None = setting(
+        None,
+        "after which the simulated market's whale flow and its decoy exchange what they know: a "
+        "rehearsal for skill that moves",
+        unset="never",
+    )
     symbols: Symbols = setting(
         None,
         "names of the symbols, or for a simulated market how many",
