@@ -324,6 +324,14 @@ class FusionConfig(Section):
     half_life: Duration = setting(
         365 * DAY, "memory of who was right; trust needs months of it, a year ranks best"
     )
+    short_half_life: Duration = setting(
+        30 * DAY, "a second memory beside it, which sees sooner that skill has moved"
+    )
+    change: Duration = setting(
+        30 * DAY,
+        "time within which one change of skill is expected: the shorter, the sooner the short "
+        "memory is believed, and the more of luck with it",
+    )
     ridge_days: float = setting(
         100.0,
         "pull of the weights towards none, in days of one symbol's evidence, so that it means the "

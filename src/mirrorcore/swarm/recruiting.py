@@ -159,6 +159,8 @@ def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
     if kind == "OracleEngine":
         return {
             "half_life": format_duration(fusion.half_life),
+            "short_half_life": format_duration(fusion.short_half_life),
+            "change": format_duration(fusion.change),
             "ridge_days": fusion.ridge_days,
             "refit": format_duration(fusion.refit),
             "residual": fusion.residual,
