@@ -18,6 +18,9 @@ POINTS = (
     "lookahead",
     "spectators",
     "null_world",
+    "skill",
+    "trust",
+    "swap",
     "paper_replay",
     "simulator",
 )
