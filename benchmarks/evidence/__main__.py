@@ -19,6 +19,7 @@ POINTS = (
     "spectators",
     "null_world",
     "skill",
+    "net_skill",
     "trust",
     "swap",
     "paper_replay",
