@@ -20,7 +20,7 @@ from mirrorcore.swarm.digests import RunDigests
 from mirrorcore.swarm.engine import Parts
 from mirrorcore.swarm.gate import GateFollower
 from mirrorcore.swarm.members import Form, Member
-from mirrorcore.swarm.recruiting import recruit
+from mirrorcore.swarm.recruiting import planned, recruit
 from mirrorcore.swarm.scoreboard import Scoreboard
 from mirrorcore.swarm.ungated import UngatedBook
 from mirrorcore.swarm.views import Views
@@ -218,6 +218,7 @@ def _analysis(
         costs.rate,
         smoothing_ns=config.fusion.smoothing,
         band=config.fusion.band,
+        symbol_cap=planned(config.risk.per_symbol),
     )
     voters = [m for m in members if m.votes]
     books.admit(len(voters))
