@@ -86,6 +86,8 @@ class Member:
     drill: Drill | None = None
     portable: bool | None = None
     """Whether its memory can be kept and given back; None while nobody has tried."""
+    kept: bytes | None = None
+    """Its memory as :meth:`save` gave it to the bus last; None where it could not."""
 
     bus_schema: Mapping[str, Field] | None = field(init=False)
 
@@ -255,10 +257,39 @@ class Member:
 
     def save(self) -> None:
         """Give the bus what a restart continues from."""
+        self.kept = None
         if isinstance(self.agent, BaseAgent) and self.handle is not None:
             memory = self.agent.checkpoint()
             if memory is not None:
                 self.handle.save(memory)
+                self.kept = memory
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Plain state for :meth:`continued`, beside the memory, which the bus holds."""
+        assert self.rng is not None
+        return {
+            "last_due": self.last_due,
+            "seen_version": self.seen_version,
+            "drill": None if self.drill is None else self.drill.left,
+            "random": dict(self.rng.bit_generator.state),
+        }
+
+    def continued(self, state: Mapping[str, Any], handle: AgentHandle, *, alive: bool) -> None:
+        """Become the agent again whose :meth:`checkpoint` this is, as a restart would.
+
+        One that is down has no memory but what its restart will be given.
+        """
+        memory = handle.checkpoint if alive else None
+        self.agent = self.make()
+        self.handle = handle
+        self._attach()
+        if memory is not None:
+            self.agent.restore(memory)
+        assert self.rng is not None
+        self.rng.bit_generator.state = state["random"]
+        self.last_due, self.seen_version = state["last_due"], state["seen_version"]
+        if self.drill is not None:
+            self.drill.left = state["drill"]
 
 
 def checked(member: Member, result: Any, block: BlockInput) -> dict[str, Floats]:

@@ -73,7 +73,7 @@ async def _trade(
         ts = int(block.ts[0])
         if pace is None:
             start = ts - source.bar_ns
-            run.begin(start)
+            run.begin(start, first)
             wall = PacedClock(start, run.config.paper.speed)
             pace = PaperPace(parts.bus, parts.clock, wall, run.scribe.admission)
             watch_over = Stopwatch()

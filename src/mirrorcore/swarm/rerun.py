@@ -113,7 +113,7 @@ def _again(
         assembler = TickAssembler(source.symbols, index=first)
         for done, (ts, records) in enumerate(ticks):
             if done == 0:
-                run.begin(ts - source.bar_ns)
+                run.begin(ts - source.bar_ns, first)
             block = assembler.block(records)
             run.scribe.inputs(block)
             await run.engine.run(block, pace)
