@@ -20,6 +20,7 @@ POINTS = (
     "null_world",
     "paper_replay",
     "simulator",
+    "why",
 )
 """Each a module here with ``run(quick) -> Finding``."""
 

@@ -184,7 +184,7 @@ def _reads(decision: DecisionFacts, console: Console) -> None:
         (
             f"{read.category}.{read.name}",
             ABSENT if read.value is None else quantity(read.value),
-            "never" if read.known_at is None else instant(read.known_at),
+            "never" if read.known_at is None else instant(read.known_at)[5:],
             "" if read.age_ns is None else duration(read.age_ns) if read.age_ns else "now",
             printable(", ".join(read.readers)),
         )
@@ -247,16 +247,16 @@ def _fills(fills: Sequence[FillFacts], currency: str, console: Console) -> None:
     rows = [
         (
             fill.id,
-            instant(fill.ts),
-            instant(fill.known_at),
+            instant(fill.ts)[5:],
+            instant(fill.known_at)[5:],
             _decimal(fill.quantity, signed=True),
             _decimal(fill.price),
-            f"{fill.fee:,.4f}",
-            f"{fill.slippage:,.4f}",
+            f"{fill.fee:,.2f}",
+            f"{fill.slippage:,.2f}",
         )
         for fill in fills
     ]
-    heads = ("fill", "at", "known at", "quantity", "price", f"fee {currency}", "slippage")
+    heads = ("fill", "at", "known at", "quantity", "price", f"fee {currency}", "slip")
     _table(console, heads, rows, left=3)
 
 
@@ -292,7 +292,7 @@ def _spelt(console: Console, text: str) -> str:
     """``text`` in the characters this console has."""
     if not console.options.ascii_only:
         return text
-    return text.replace("×", "x").encode("ascii", "replace").decode()  # noqa: RUF001
+    return text.replace("×", "x").encode("ascii", "replace").decode()
 
 
 def _small(value: float | None) -> str:
