@@ -24,6 +24,7 @@ POINTS = (
     "swap",
     "paper_replay",
     "simulator",
+    "why",
 )
 """Each a module here with ``run(quick) -> Finding``."""
 

@@ -8,8 +8,9 @@ allocator and the scores: the same code with blocks of one, hence the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -106,6 +107,7 @@ class Analysis:
         self._tick_voters = tick_voters
         desk = [member for member in (oracle, allocator) if member is not None]
         self._in_blocks = {member.agent_id: member for member in (*analysts, *desk)}
+        self._late: list[tuple[str, int, int]] = []
         self._weights: Floats = np.zeros(0)
         self._target: Floats = np.zeros((1, len(context.symbols)))
 
@@ -287,6 +289,10 @@ class Analysis:
     def admit(self, stage: Stage, voter: str, lasting_ns: int, horizon_ns: int) -> None:
         """An agent has cast its first vote: from now on it is one of the voters."""
         self.score(stage)
+        self._join(voter, lasting_ns, horizon_ns)
+
+    def _join(self, voter: str, lasting_ns: int, horizon_ns: int) -> None:
+        self._late.append((voter, lasting_ns, horizon_ns))
         bars = self._context.bars(horizon_ns)
         self._ballot.admit(voter, lasting_ns, bars * self._context.bar_ns)
         self._scoreboard.admit(bars)
@@ -295,6 +301,37 @@ class Analysis:
     def cast(self, voter: str, ts: int, vote: Floats) -> None:
         """The vote of an agent that speaks tick by tick."""
         self._ballot.cast(voter, ts, vote)
+
+    def counted(self, ts: int) -> Floats:
+        """(S, N) the votes as they count at ``ts``."""
+        votes: Floats = self._ballot.counted(ts)[0]
+        return votes
+
+    def cast_at(self) -> list[int]:
+        """When each voter voted last, 0 for never."""
+        return self._ballot.cast_at()
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Plain state for :meth:`restore`; what the agents hold is theirs."""
+        return {
+            "late": [list(voter) for voter in self._late],
+            "weights": self._weights,
+            "target": self._target,
+            "ballot": self._ballot.checkpoint(),
+            "scoreboard": self._scoreboard.checkpoint(),
+            "voter_books": self._voter_books.checkpoint(),
+            "ungated": self._ungated.checkpoint(),
+        }
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        """Continue from :meth:`checkpoint`, in an analysis of which nobody has asked anything."""
+        for voter, lasting_ns, horizon_ns in memory["late"]:
+            self._join(voter, lasting_ns, horizon_ns)
+        self._weights, self._target = memory["weights"], memory["target"]
+        self._ballot.restore(memory["ballot"])
+        self._scoreboard.restore(memory["scoreboard"])
+        self._voter_books.restore(memory["voter_books"])
+        self._ungated.restore(memory["ungated"])
 
 
 def _row_of(outputs: Outputs, row: int) -> Outputs:

@@ -52,7 +52,7 @@ class Swarm:
 
     def undecided(self) -> list[str]:
         """Kinds of deciding agents that nobody in the swarm can stand in for."""
-        return [kind for kind in DECIDERS if _role(self.members, kind) is None]
+        return [kind for kind in DECIDERS if role_of(self.members, kind) is None]
 
 
 def assemble(
@@ -209,7 +209,7 @@ def _views(bus: SyncBus, members: Sequence[Member], context: Context, path: Orde
 def _analysis(
     config: RunConfig, bus: SyncBus, members: Sequence[Member], context: Context, costs: CostModel
 ) -> Analysis:
-    oracle, allocator = (_role(members, kind) for kind in DECIDERS)
+    oracle, allocator = (role_of(members, kind) for kind in DECIDERS)
     symbols = len(context.symbols)
     books = VoterBooks(
         symbols,
@@ -249,7 +249,7 @@ DECIDERS: Mapping[str, frozenset[str]] = {
 """Kinds of the two agents that decide, with the fields that are read of them."""
 
 
-def _role(members: Sequence[Member], kind: str) -> Member | None:
+def role_of(members: Sequence[Member], kind: str) -> Member | None:
     """The agent that fuses, or sizes: one in block form that publishes what is needed."""
     return next(
         (

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -311,6 +311,31 @@ class Engine:
                 for row in _turns(member, block.ts):
                     due.setdefault(row, ([], []))[side].append(member.agent_id)
         return due
+
+    def checkpoint(self) -> dict[str, Any]:
+        """The engine's own fields for :meth:`restore`, between two blocks."""
+        return {
+            "last_price": self._last_price,
+            "last_seen": self._last_seen,
+            "positions": [str(lots) for lots in self._positions],
+            "mood": list(self._mood),
+            "peak": str(self._peak),
+            "wanted": self._wanted,
+            "target_row": self._target_row,
+            "share": self._share,
+            "learned": None if self.learned is None else list(self.learned),
+        }
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        """Continue from :meth:`checkpoint`."""
+        self._last_price, self._last_seen = memory["last_price"], memory["last_seen"]
+        self._positions = tuple(int(lots) for lots in memory["positions"])
+        self._mood = (memory["mood"][0], memory["mood"][1])
+        self._peak = int(memory["peak"])
+        self._wanted, self._target_row = memory["wanted"], memory["target_row"]
+        self._share = memory["share"]
+        learned = memory["learned"]
+        self.learned = None if learned is None else (learned[0], learned[1])
 
     def save_checkpoints(self) -> None:
         """Have every agent give the bus what a restart continues from."""

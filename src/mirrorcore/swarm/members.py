@@ -24,6 +24,7 @@ from mirrorcore.clock import Clock
 from mirrorcore.market.block import Floats
 from mirrorcore.market.categories import CategorizedBlock
 from mirrorcore.swarm.drills import Drill
+from mirrorcore.swarm.reads import Reads
 from mirrorcore.syncbus import AgentHandle, Field, Handlers
 from mirrorcore.syncbus.schema import freeze_block
 
@@ -86,6 +87,11 @@ class Member:
     drill: Drill | None = None
     portable: bool | None = None
     """Whether its memory can be kept and given back; None while nobody has tried."""
+    kept: bytes | None = None
+    """Its memory as :meth:`save` gave it to the bus last; None where it could not."""
+
+    reads: Reads | None = None
+    """Takes note of what it reads of the market, where somebody asks why; None in every run."""
 
     bus_schema: Mapping[str, Field] | None = field(init=False)
 
@@ -170,7 +176,7 @@ class Member:
         tick = Tick(
             ts=view.ts,
             row=view.row,
-            market=view.market,
+            market=self._seen(view.market, view.row),
             handle=handle,
             data_interests=self.interests,
             performance=view.performance if "performance" in self.interests else {},
@@ -184,10 +190,14 @@ class Member:
     async def _guide_tick(self, view: TickView) -> None:
         self._strike(view.index)
         assert self.context is not None
-        data: dict[str, Any] = dict(view.market.view(view.row, self.context.symbols))
+        market = self._seen(view.market, view.row)
+        data: dict[str, Any] = dict(market.view(view.row, self.context.symbols))
         data["performance"] = view.performance
         data["execution"] = view.execution
         await self.agent.process_market_update(data)
+
+    def _seen(self, market: CategorizedBlock, row: int) -> CategorizedBlock:
+        return market if self.reads is None else self.reads.of(market, row)
 
     def evaluate(
         self,
@@ -202,7 +212,8 @@ class Member:
                 self._strike(first)
             elif self.drill.reaches(first, ticks):
                 raise self.drill.error()
-        block = BlockInput(market, self.interests, others, votes)
+        seen = self._seen(market, len(market) - 1)
+        block = BlockInput(seen, self.interests, others, votes)
         return checked(self, self.agent._analyze(block), block)
 
     def evaluate_ahead(
@@ -255,10 +266,39 @@ class Member:
 
     def save(self) -> None:
         """Give the bus what a restart continues from."""
+        self.kept = None
         if isinstance(self.agent, BaseAgent) and self.handle is not None:
             memory = self.agent.checkpoint()
             if memory is not None:
                 self.handle.save(memory)
+                self.kept = memory
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Plain state for :meth:`continued`, beside the memory, which the bus holds."""
+        assert self.rng is not None
+        return {
+            "last_due": self.last_due,
+            "seen_version": self.seen_version,
+            "drill": None if self.drill is None else self.drill.left,
+            "random": dict(self.rng.bit_generator.state),
+        }
+
+    def continued(self, state: Mapping[str, Any], handle: AgentHandle, *, alive: bool) -> None:
+        """Become the agent again whose :meth:`checkpoint` this is, as a restart would.
+
+        One that is down has no memory but what its restart will be given.
+        """
+        memory = handle.checkpoint if alive else None
+        self.agent = self.make()
+        self.handle = handle
+        self._attach()
+        if memory is not None:
+            self.agent.restore(memory)
+        assert self.rng is not None
+        self.rng.bit_generator.state = state["random"]
+        self.last_due, self.seen_version = state["last_due"], state["seen_version"]
+        if self.drill is not None:
+            self.drill.left = state["drill"]
 
 
 def checked(member: Member, result: Any, block: BlockInput) -> dict[str, Floats]:

@@ -15,7 +15,7 @@ from mirrorcore.clock import SECOND, PacedClock, Stopwatch
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.errors import DataError
-from mirrorcore.swarm.engine import CHECKPOINT_TICKS
+from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Engine
 from mirrorcore.swarm.pace import PaperPace
 from mirrorcore.swarm.replay import Progress
 from mirrorcore.swarm.run import Run, RunOutcome, carry_out
@@ -64,7 +64,7 @@ async def _trade(
     watch: Callable[[SwarmSnapshot], None] | None,
 ) -> None:
     source, parts = run.swarm.source, run.swarm.parts
-    warm_up(run, source, first, warm)
+    warm_up(run.engine, source, first, warm, run.stop)
     if run.stop.is_set():
         return
     pace: PaperPace | None = None
@@ -73,7 +73,7 @@ async def _trade(
         ts = int(block.ts[0])
         if pace is None:
             start = ts - source.bar_ns
-            run.begin(start)
+            run.begin(start, first)
             wall = PacedClock(start, run.config.paper.speed)
             pace = PaperPace(parts.bus, parts.clock, wall, run.scribe.admission)
             watch_over = Stopwatch()
@@ -96,15 +96,21 @@ async def _due(wait: float, left: float, stop: asyncio.Event) -> bool:
     return wait <= left and not stop.is_set()
 
 
-def warm_up(run: Run, source: HistorySource, first: int, progress: Progress | None) -> None:
+def warm_up(
+    engine: Engine,
+    source: HistorySource,
+    first: int,
+    progress: Progress | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
     """Take the ticks before ``first`` through features and votes, without trading."""
     done = 0
     if first == 0:
         return
     for block in source.blocks(max_rows=CHECKPOINT_TICKS):
-        run.engine.warm(block.rows(0, min(len(block), first - done)))
+        engine.warm(block.rows(0, min(len(block), first - done)))
         done = min(first, done + len(block))
         if progress is not None:
             progress(done, first)
-        if done == first or run.stop.is_set():
+        if done == first or (stop is not None and stop.is_set()):
             return

@@ -21,8 +21,9 @@ from mirrorcore.journal import Journal, JournalFullError, RunDirectory, RunRegis
 from mirrorcore.report.results import RunIdentity, RunResults
 from mirrorcore.report.store import save_results
 from mirrorcore.swarm.assembly import Swarm, assemble
+from mirrorcore.swarm.checkpoint import capture
 from mirrorcore.swarm.digests import fingerprint
-from mirrorcore.swarm.engine import Engine
+from mirrorcore.swarm.engine import CHECKPOINT_TICKS, BlockRecord, Engine
 from mirrorcore.swarm.environment import package_versions, peak_memory_mb, processor_class
 from mirrorcore.swarm.outcome import LifeLog, results_of
 from mirrorcore.swarm.recorder import Recorder
@@ -66,7 +67,7 @@ class Run:
         self.swarm = swarm
         self.recorder = Recorder(swarm)
         self.scribe = Scribe(swarm, self.recorder, journal, full=full)
-        self.engine = Engine(swarm.parts, [self.scribe])
+        self.engine = Engine(swarm.parts, [self.scribe, self])
         self.lives = LifeLog()
         self.mode = mode
         self.warnings: list[str] = []
@@ -91,7 +92,7 @@ class Run:
         notes: Mapping[str, Any] | None = None,
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
-        inputs = {source.name: source.digest(), **_agent_files(config)}
+        inputs = {source.name: source.digest(), **agent_files(config)}
         source.verdicts.check(least=0)
         assemble(config, source, "trial", without=without)
         registry = RunRegistry(config.storage.runs)
@@ -118,14 +119,28 @@ class Run:
             raise
         return cls(folder, config, swarm, journal, mode=mode, full=full, notes=identity)
 
-    def begin(self, instant: int) -> None:
-        """The instant at which the run holds its initial equity."""
+    def begin(self, instant: int, tick: int = 0) -> None:
+        """The instant at which the run holds its initial equity, and its first tick."""
         self._start = instant
         self.swarm.parts.clock.advance_to(instant)
         self.recorder.begin(self.engine.learned)
         self.engine.save_checkpoints()
+        if tick:
+            # What a warm-up has taught is there without the warm-up.
+            self._checkpoint(tick)
         bus = self.swarm.parts.bus
         self.lives.calls_before = {name: bus.statistics(name).calls for name in bus.agent_ids}
+
+    def block(self, record: BlockRecord) -> None:
+        """A block is finished and written down; now and then the whole swarm is as well."""
+        ended = record.block.index + len(record.block)
+        if ended % CHECKPOINT_TICKS == 0:
+            self._checkpoint(ended)
+
+    def _checkpoint(self, tick: int) -> None:
+        state = capture(self.swarm, self.engine)
+        if state is not None:
+            self.scribe.checkpoint(tick, state)
 
     def _on_event(self, event: BusEvent) -> None:
         self.lives.note(event)
@@ -199,7 +214,7 @@ class Run:
         )
 
 
-def _agent_files(config: RunConfig) -> dict[str, str]:
+def agent_files(config: RunConfig) -> dict[str, str]:
     """Digests of the files users' own agents come from: another agent is another run."""
     return {
         f"agent {entry.id}": hashlib.sha256(entry.file.read_bytes()).hexdigest()

@@ -55,6 +55,15 @@ class Scribe:
         except JournalFullError as error:
             self._full_disk(error, last)
 
+    def checkpoint(self, tick: int, state: bytes) -> None:
+        """The swarm as it is before ``tick``, and with it on disk all that happened so far."""
+        ts = self._swarm.parts.clock.now()
+        try:
+            self._journal.append("checkpoint", ts, {"tick": tick, "state": state})
+            self._journal.flush()
+        except JournalFullError as error:
+            self._full_disk(error, ts)
+
     def inputs(self, block: MarketBlock) -> None:
         """The records of a paper tick, before anything is decided on them."""
         source, ts = self._swarm.source, int(block.ts[0])

@@ -19,6 +19,8 @@ from mirrorcore.trading.orders import Fill, OrderStatus
 from mirrorcore.trading.path import OrderPath
 
 _NOTHING: Mapping[str, Any] = {}
+_LAST = ("shadow_equity", "shadow_drawdown", "shadow_volatility", "scores", "voter_pnl")
+"""What is told of the tick before to whoever speaks before the votes are counted."""
 
 
 class Views:
@@ -126,3 +128,22 @@ class Views:
             "slippage_paid": ledger.slippage / self._scale,
             "filled_notional": ledger.turnover / self._scale,
         }
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Plain state for :meth:`restore`, between two blocks."""
+        stage = self._stage
+        before = stage.conclusions if stage and stage.conclusions.scores else self._before
+        return {
+            "fills": self._fills,
+            "counts": {str(status): count for status, count in self._counts.items()},
+            "before": None if before is None else [getattr(before, name)[-1:] for name in _LAST],
+        }
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        """Continue from :meth:`checkpoint`."""
+        self._fills = memory["fills"]
+        self._counts = {OrderStatus(name): count for name, count in memory["counts"].items()}
+        if memory["before"] is not None:
+            self._before = Conclusions.blank(1, len(self.context.symbols))
+            for name, rows in zip(_LAST, memory["before"], strict=True):
+                setattr(self._before, name, rows)

@@ -57,6 +57,11 @@ class Ballot:
         faded[:, left <= 0.0] = np.nan
         return faded[None, :, :]
 
+    def cast_at(self) -> list[int]:
+        """When each voter voted last, ns, in their order; 0 for never."""
+        instants: list[int] = self._cast_at.tolist()
+        return instants
+
     def checkpoint(self) -> dict[str, Any]:
         return {"votes": self._votes, "cast_at": self._cast_at}
 

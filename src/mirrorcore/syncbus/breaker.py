@@ -8,7 +8,9 @@ Jitter (AWS Architecture Blog, 2015).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -140,6 +142,32 @@ class Breaker:
         self._step(BreakerState.HALF_OPEN)
         self.retry_at = None
         self._probes_left = self._policy.probes
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Plain state for :meth:`restore`."""
+        return {
+            "state": str(self.state),
+            "level": self.level,
+            "retry_at": self.retry_at,
+            "failed_at": None if self._failed_at is None else list(self._failed_at),
+            "numbers": [
+                self._run,
+                self._last_failure_call,
+                self._last_failure_t,
+                self._probes_left,
+            ],
+        }
+
+    def restore(self, memory: Mapping[str, Any]) -> None:
+        """Continue from :meth:`checkpoint`."""
+        self.state = BreakerState(memory["state"])
+        self.probing = self.state is BreakerState.HALF_OPEN
+        self.level, self.retry_at = memory["level"], memory["retry_at"]
+        failed_at = memory["failed_at"]
+        self._failed_at = None if failed_at is None else deque(failed_at)
+        self._run, self._last_failure_call, self._last_failure_t, self._probes_left = memory[
+            "numbers"
+        ]
 
     def _cool_down(self, now: int) -> None:
         quiet = max(self._policy.quiet_ns, self._policy.cap_cadences * self._cadence_ns)

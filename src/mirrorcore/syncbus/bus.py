@@ -13,6 +13,13 @@ from typing import Any, Literal
 from mirrorcore.clock import SECOND, Clock, LiveClock, VirtualClock
 from mirrorcore.syncbus.agent import Agent, Handler, Handlers
 from mirrorcore.syncbus.breaker import BreakerState
+from mirrorcore.syncbus.continuation import (
+    agent_memory,
+    at_rest,
+    restore_agent,
+    restore_source,
+    source_memory,
+)
 from mirrorcore.syncbus.dispatcher import Dispatcher
 from mirrorcore.syncbus.faults import (
     BusError,
@@ -333,6 +340,43 @@ class SyncBus:
         dispatcher.push_blocks.clear()
         dispatcher.row = -1
         dispatcher.nudge()
+
+    # -- continuation -------------------------------------------------------------------------
+
+    def checkpoint(self) -> dict[str, Any] | None:
+        """Plain state for :meth:`restore`; None while something is under way that it cannot hold:
+        an agent that waits, a message, a block."""
+        if not at_rest(self._dispatcher, self._agents.values()):
+            return None
+        return {
+            "sources": {
+                name: source_memory(source) for name, source in self._registry.sources.items()
+            },
+            "agents": {name: agent_memory(agent) for name, agent in self._agents.items()},
+            "watched": list(self._dispatcher.watched),
+        }
+
+    def restore(self, memory: Mapping[str, Any]) -> dict[str, AgentHandle]:
+        """Continue from :meth:`checkpoint` with the same agents and sources registered anew.
+
+        Nobody is told anything. Returns the handle of each agent's present incarnation.
+        """
+        sources, agents = self._registry.sources, self._agents
+        if list(memory["sources"]) != list(sources) or list(memory["agents"]) != list(agents):
+            raise BusError(
+                f"the checkpoint is of {', '.join(memory['agents'])}, registered are "
+                f"{', '.join(agents)}",
+                hint="register the same agents in the same order before restoring",
+            )
+        for name, source in sources.items():
+            restore_source(source, memory["sources"][name])
+        for name, agent in agents.items():
+            restore_agent(agent, memory["agents"][name], self._supervisor.seed)
+            agent.handle = handle = self._new_handle(agent)
+            agent.token = None if agent.down else handle.token
+            self._incarnations[name] = agent.incarnation
+        self._dispatcher.watched.update({name: agents[name] for name in memory["watched"]})
+        return {name: agent.handle for name, agent in agents.items()}
 
     # -- lives --------------------------------------------------------------------------------
 

@@ -147,6 +147,15 @@ class Edge:
         self.seen, self.taken = self.source.version, self.matched
         self.source.attach(self)
 
+    @property
+    def base(self) -> int:
+        """The source's version when this edge was made."""
+        return self._base
+
+    def rebase(self, version: int) -> None:
+        """Count from another version on, as the edge did that this one continues."""
+        self._base = version
+
     def restrict(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """``fields``, as far as this reader asked for them."""
         if self.mask is None:

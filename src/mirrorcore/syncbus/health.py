@@ -35,6 +35,14 @@ class SuccessRate:
         """The rate after ``calls`` calls."""
         return 1.0 - (1.0 - self._rate) * _DECAY ** max(0, calls - self._at)
 
+    def checkpoint(self) -> list[float]:
+        """Plain state for :meth:`restore`."""
+        return [self._rate, self._at]
+
+    def restore(self, memory: list[float]) -> None:
+        """Continue from :meth:`checkpoint`."""
+        self._rate, self._at = memory[0], int(memory[1])
+
 
 BUCKETS = 48
 """Latencies are counted by their bit length in ns, up to a day and a half."""

@@ -271,6 +271,16 @@ class StateSource:
         first = max(seen, self.version - RING)
         return next((update.t for update in self.deltas_after(first)), self.t)
 
+    def resume(
+        self, version: int, t: int, state: dict[str, Any], deltas: list[Update], *, stale: bool
+    ) -> None:
+        """Go on from a state of before; ``deltas`` are those of its last that are known."""
+        self.version, self.t, self.state, self.stale = version, t, state, stale
+        self._ring = [None] * min(RING, version)
+        for update in deltas:
+            self._ring[(update.version - 1) & _SLOT] = update
+            self.latest = update
+
     def past(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
     ) -> dict[str, Series]:

@@ -93,3 +93,11 @@ class RestartWindow:
     def forget(self) -> None:
         """An operator's restart begins with a clean sheet."""
         self._times = None
+
+    def checkpoint(self) -> list[int] | None:
+        """Plain state for :meth:`restore`."""
+        return None if self._times is None else list(self._times)
+
+    def restore(self, times: list[int] | None) -> None:
+        """Continue from :meth:`checkpoint`."""
+        self._times = None if times is None else deque(times)

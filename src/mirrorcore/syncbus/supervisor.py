@@ -30,12 +30,12 @@ class Supervisor:
         "_dispatcher",
         "_make_handle",
         "_policy",
-        "_seed",
         "_sweep_timer",
         "agents",
         "dead_letters",
         "observers",
         "on_escalation",
+        "seed",
         "zombies",
     )
 
@@ -51,7 +51,7 @@ class Supervisor:
         self._clock = clock
         self._dispatcher = dispatcher
         self._policy = policy
-        self._seed = seed
+        self.seed = seed
         self._make_handle = make_handle
         self._sweep_timer: asyncio.TimerHandle | None = None
         self.observers = observers
@@ -126,7 +126,7 @@ class Supervisor:
         """Keep calls away; its last state stays readable and is marked stale."""
         agent.state = step(agent.agent_id, agent.state, LifeState.ISOLATED)
         was = agent.breaker.state
-        rng = None if manual else agent.generator(self._seed)
+        rng = None if manual else agent.generator(self.seed)
         agent.breaker.open(self._clock.now(), rng)
         self._shut(agent)
         retry = agent.breaker.retry_at

@@ -49,18 +49,25 @@ class LimitHit(msgspec.Struct):
 
 
 class HitLog:
-    """Gathers hits into rows. ``on_hit``, if set, is called with each new row as it begins."""
+    """Gathers hits into rows.
 
-    __slots__ = ("_day", "_done", "_open", "on_hit")
+    ``on_hit``, if set, is called with each new row as it begins, ``on_note`` with the arguments of
+    every single :meth:`note`.
+    """
+
+    __slots__ = ("_day", "_done", "_open", "on_hit", "on_note")
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, int | None], LimitHit] = {}
         self._done: list[LimitHit] = []
         self._day = -1
         self.on_hit: Callable[[LimitHit], None] | None = None
+        self.on_note: Callable[[int, str, int | None, float, float], None] | None = None
 
     def note(self, ts: int, limit: str, symbol: int | None, asked: float, allowed: float) -> bool:
         """Count one clip or veto; True if it began a row, False if it joined one."""
+        if self.on_note is not None:
+            self.on_note(ts, limit, symbol, asked, allowed)
         if ts // DAY != self._day:
             self._day = ts // DAY
             self._finish()

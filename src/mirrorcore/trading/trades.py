@@ -153,6 +153,11 @@ class TradeBook:
         self.closed_won = 0
         self.closed_net = 0
 
+    def number_of(self, symbol: int) -> int | None:
+        """Number of the trade under way in a symbol."""
+        running = self._running[symbol]
+        return None if running is None else running.number
+
     def add(self, fill: Fill) -> None:
         """Take one fill into account; one that crosses zero ends a trade and begins the next."""
         running = self._running[fill.symbol]

@@ -23,6 +23,7 @@ from mirrorcore.interfaces.cli import (
     paper,
     rerun,
     runs,
+    why,
 )
 from mirrorcore.interfaces.cli.answer import INTERRUPTED, Answer, Session, console, encode, say
 from mirrorcore.interfaces.cli.registration import group
@@ -43,7 +44,7 @@ def application() -> typer.Typer:
         "nothing downloaded, nothing asked."
     )
     app.callback()(_root)
-    for module in (demo, backtest, paper, rerun, runs, checks, agents, configuration):
+    for module in (demo, backtest, paper, rerun, runs, why, checks, agents, configuration):
         module.register(app)
     return app
 
