@@ -52,7 +52,7 @@ def rerun(
             f"run {recorded.id} is {recorded.status} and has no fingerprint",
             hint="a run that was killed or failed has nothing to compare with",
         )
-    config = _config_of(recorded, runs or recorded.path.parent)
+    config = recorded_config(recorded, runs or recorded.path.parent)
     source = open_source(config)
     expected = identity["inputs"].get(source.name)
     if source.digest() != expected:
@@ -79,7 +79,7 @@ def rerun(
     return RerunReport(outcome, outcome.fingerprint == identity["fingerprint"], tuple(differing))
 
 
-def _config_of(recorded: RunInfo, runs: Path) -> RunConfig:
+def recorded_config(recorded: RunInfo, runs: Path) -> RunConfig:
     """The configuration as it was used; paths in it are absolute."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "config.toml"

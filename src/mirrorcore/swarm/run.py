@@ -91,7 +91,7 @@ class Run:
         notes: Mapping[str, Any] | None = None,
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
-        inputs = {source.name: source.digest(), **_agent_files(config)}
+        inputs = {source.name: source.digest(), **agent_files(config)}
         source.verdicts.check(least=0)
         assemble(config, source, "trial", without=without)
         registry = RunRegistry(config.storage.runs)
@@ -199,7 +199,7 @@ class Run:
         )
 
 
-def _agent_files(config: RunConfig) -> dict[str, str]:
+def agent_files(config: RunConfig) -> dict[str, str]:
     """Digests of the files users' own agents come from: another agent is another run."""
     return {
         f"agent {entry.id}": hashlib.sha256(entry.file.read_bytes()).hexdigest()
