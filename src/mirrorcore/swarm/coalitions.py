@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 
@@ -91,12 +92,27 @@ def players(history: History, jobs: int) -> Iterator[Player]:
     if jobs == 1:
         yield lambda asked: ((without, history.play(without)) for without in asked)
         return
-    crew = [_Worker(history) for _ in range(jobs)]
+    crew: list[_Worker] = []
     try:
+        with _undisturbed():
+            crew += [_Worker(history) for _ in range(jobs)]
         yield lambda asked: _share_out(crew, asked)
     finally:
         for worker in crew:
             worker.end()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and termination wait: a process that is interrupted while it is being started prints
+    what nobody can use. Processes started meanwhile never hear of Ctrl-C; what it means is decided
+    where it was asked for."""
+    resource_tracker.ensure_running()  # it would let the signals through when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Worker:
@@ -129,7 +145,7 @@ class _Worker:
 
     def end(self) -> None:
         self.line.close()
-        self.process.terminate()
+        self.process.kill()  # it has nothing open that could be left half written
         self.process.join()
 
 
@@ -154,8 +170,7 @@ def _share_out(
 
 def _serve(line: Connection, history: History) -> None:
     """The life of a worker: until whoever started it hangs up."""
-    # Ctrl-C reaches every process of the terminal; what it means is decided where it was asked for.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     while True:
         try:
             without: Without = line.recv()
