@@ -84,6 +84,10 @@ class Allocator(BlockAgent):
         self._power = np.zeros(2)  # Σ squared size of the bets, rows
         self._scale = 0.0
         self._fresh: list[Floats] = []
+        self.slopes: tuple[Floats, Floats] = (np.zeros((0, symbols)), np.zeros(0))
+        """(T, S) weight of a symbol for each unit of its edge, before it is made neutral to the
+        market, and (T,) weight of every symbol for each unit of the market's edge; of the block
+        analysed last, before any clip, cap or band. Attribution reads it."""
 
     def remember(self) -> dict[str, Any]:
         return {
@@ -115,6 +119,10 @@ class Allocator(BlockAgent):
         bets = np.clip(edge, -limit[:, None], limit[:, None]) * unit[:, None]
         market_bet = self.factor_share * np.clip(factor_edge, -scale, scale) * unit / symbols
         weights = _over(bets, oracle["residual_vol"])
+        self.slopes = (
+            _over(np.repeat(unit[:, None], symbols, axis=1), oracle["residual_vol"]),
+            _over(self.factor_share * unit / symbols, oracle["factor_vol"]),
+        )
         if symbols > 1:
             weights = weights - (sum_last(weights) / symbols)[:, None]
         weights = weights + _over(market_bet, oracle["factor_vol"])[:, None]
