@@ -21,8 +21,8 @@ from mirrorcore.swarm.replay import replay_history
 from mirrorcore.swarm.why import explain_all
 
 CLAIM = (
-    "50 random trades of a run on crypto_5m (5 bp a side): why reproduces each from the checkpoint before it "
-    "with an equal hash of decisions, equal orders, and pulls that add up to the edge"
+    "50 random trades of a run on crypto_5m (5 bp a side): why reproduces each from the checkpoint "
+    "before it with an equal hash of decisions, equal orders, and pulls that add up to the edge"
 )
 SEED = 1
 _TRADES = 50
