@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -17,12 +18,14 @@ from mirrorcore.clock import Stopwatch
 from mirrorcore.config import load_config
 from mirrorcore.journal import JournalReader, RunRegistry
 from mirrorcore.report.explanation import Explanation
+from mirrorcore.swarm import run as running
+from mirrorcore.swarm.checkpoint import capture
 from mirrorcore.swarm.replay import replay_history
 from mirrorcore.swarm.why import explain_all
 
 CLAIM = (
-    "50 random trades of a run on crypto_5m (5 bp a side): why reproduces each from the checkpoint before it "
-    "with an equal hash of decisions, equal orders, and pulls that add up to the edge"
+    "50 random trades of a run on crypto_5m (5 bp a side): why reproduces each from the checkpoint "
+    "before it with an equal hash of decisions, equal orders, and pulls that add up to the edge"
 )
 SEED = 1
 _TRADES = 50
@@ -36,6 +39,7 @@ def run(*, quick: bool = False) -> Finding:
         return no_data(CLAIM, folder.name)
     with tempfile.TemporaryDirectory(prefix="mirrorcore-why-") as runs:
         found = _asked(folder, Path(runs), 5 if quick else _TRADES, quick=quick)
+        kept = found["of_8_symbols"] = _kept(Path(runs), 9_000 if quick else 105_120)
     passed = (
         found["equal"] == found["asked"] == (5 if quick else _TRADES)
         and found["equal_alone"][0] == found["equal_alone"][1]
@@ -51,8 +55,9 @@ def run(*, quick: bool = False) -> Finding:
             f"{found['cpu_s_each']:.2f} CPU s a trade asked for together; alone at the command "
             f"line {found['command_s']:.1f} s, of which {found['begin_s']:.1f} s to read and check "
             "the files",
-            f"checkpoints: {found['checkpoints']} of {found['checkpoint_kb']:.0f} kB, "
-            f"{found['checkpoint_mb_a_year']:.1f} MB a year of {found['symbols']} symbols",
+            f"checkpoints: {found['checkpoint_kb']:.0f} kB for {found['symbols']} symbols, "
+            f"{kept['checkpoint_kb']:.0f} kB for 8, {kept['mb']:.1f} MB in {kept['ticks']:,} "
+            f"ticks; taking them is {kept['share']:.1%} of the replay's CPU time",
         ],
         figures=found,
         seeds=[SEED],
@@ -109,6 +114,30 @@ def _asked(folder: Path, runs: Path, trades: int, *, quick: bool) -> dict[str, A
         "checkpoint_kb": float(np.mean(sizes)) / 1e3 if sizes else 0.0,
         "checkpoint_mb_a_year": sum(sizes) / 1e6 / years,
         "digest": next(iter(identity.input_digests.values())),
+    }
+
+
+def _kept(runs: Path, bars: int) -> dict[str, Any]:
+    """Size and cost of the checkpoints of a simulated run of 8 symbols."""
+    spent = 0.0
+
+    def timed(*arguments: Any) -> bytes | None:
+        nonlocal spent
+        state: list[bytes | None] = []
+        spent += cpu_seconds(lambda: state.append(capture(*arguments)))
+        return state[0]
+
+    settings = [("market.symbols", 8), ("market.bars", bars), ("storage.runs", str(runs))]
+    with patch.object(running, "capture", timed):
+        outcome = replay_history(load_config(None, {}, settings).config)
+    with JournalReader(outcome.path / "journal.sqlite") as reader:
+        sizes = [len(entry.data) for entry in reader.entries("checkpoint")]
+    return {
+        "ticks": outcome.results.identity.ticks,
+        "checkpoints": len(sizes),
+        "checkpoint_kb": float(np.mean(sizes)) / 1e3,
+        "mb": sum(sizes) / 1e6,
+        "share": spent / outcome.results.identity.cpu_s,
     }
 
 

@@ -84,7 +84,7 @@ main(["backtest", "--bars", "20000", "--symbols", "3", "--no-report", *sys.argv[
 
 
 def test_a_run_killed_half_way_is_explained_as_far_as_its_journal_goes(call: Caller) -> None:
-    """kill -9 in the middle of its third block: two are on disk, with the checkpoints after them."""
+    """kill -9 in its third block: two are on disk, with the checkpoints after them."""
     process = subprocess.run(
         [sys.executable, "-c", KILLED, "--runs", str(call.runs)], capture_output=True, check=False
     )

@@ -240,6 +240,24 @@ def test_a_vetoed_order_names_the_cause(tmp_path: Path) -> None:
     assert answer.proof.same is True
 
 
+def test_an_order_that_a_drawdown_forced_says_so(tmp_path: Path) -> None:
+    info = replayed(tmp_path, risk__drawdown=0.001)
+    with JournalReader(info.journal) as reader:
+        orders = [entry.body for entry in reader.entries("order")]
+    forced = [order for order in orders if "drawdown" in order]
+    assert forced
+    answer = explain(info, forced[0][0])
+    assert answer.orders[0].reason == "drawdown"
+    assert answer.decisions[0].blocked == ("drawdown",)
+    assert answer.decisions[0].gateway == "reducing"
+    assert "on account of drawdown" in answer.headline
+    # Long after the tick at which it tripped, it is still what keeps the book flat.
+    later = explain(info, "D799")
+    assert later.decisions[0].blocked == ("drawdown",)
+    assert "the drawdown limit has been reached" in later.headline
+    assert later.proof.same is True
+
+
 # -- own agents, faults, paper --------------------------------------------------------------------
 
 

@@ -102,7 +102,7 @@ class DecisionFacts:
     """A decision about one symbol at one tick.
 
     ``target`` is the allocator's, ``wanted`` what the gate left of it, ``held`` what there was.
-    ``planned`` is False where nothing had changed and the order path had nothing to look at.
+    ``blocked`` are limits reached earlier that still forbid new risk or any position.
     """
 
     id: str
@@ -121,6 +121,7 @@ class DecisionFacts:
     reads: tuple[Read, ...]
     gate: Gate
     clips: tuple[Clip, ...]
+    blocked: tuple[str, ...]
     gateway: str
     book: tuple[Line, ...]
     orders: tuple[str, ...]

@@ -115,9 +115,16 @@ def _gate(decision: DecisionFacts) -> str:
 
 
 def _clips(decision: DecisionFacts) -> str:
-    if not decision.clips:
-        return "no limit clipped it"
-    return ", ".join(clip_text(clip) for clip in decision.clips)
+    parts = [clip_text(clip) for clip in decision.clips]
+    parts += [block_text(name) for name in decision.blocked]
+    return ", ".join(parts) or "no limit clipped it"
+
+
+def block_text(limit: str) -> str:
+    """What a limit that was reached earlier still does, in words."""
+    if limit == "drawdown":
+        return "the drawdown limit has been reached, so every position is closed"
+    return f"the limit {limit} has been reached, so no new risk is taken"
 
 
 def clip_text(clip: Clip) -> str:

@@ -24,7 +24,7 @@ from mirrorcore.report.formatting import (
     printable,
     quantity,
 )
-from mirrorcore.report.headline import clip_text
+from mirrorcore.report.headline import block_text, clip_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -205,7 +205,9 @@ def _steps(decision: DecisionFacts, console: Console) -> None:
     _say(console, f"  gate: {_gate(decision.gate)}")
     if decision.gate.reasons:
         _say(console, f"  its reasons: {printable(decision.gate.reasons)}")
-    limits = "; ".join(clip_text(clip) for clip in decision.clips) or "none clipped, none vetoed"
+    parts = [clip_text(clip) for clip in decision.clips]
+    parts += [block_text(name) for name in decision.blocked]
+    limits = "; ".join(parts) or "none clipped, none vetoed"
     _say(console, f"  limits: {limits}; gateway {decision.gateway}")
 
 

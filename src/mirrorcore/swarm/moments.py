@@ -72,6 +72,14 @@ def moment(
             for cut in cuts
             if cut.ts == ts and cut.symbol in (None, symbol)
         ),
+        blocked=tuple(
+            name
+            for name, reached in (
+                ("drawdown", path.limits.tripped),
+                ("daily_loss", path.limits.day_blocked),
+            )
+            if reached
+        ),
         gateway=path.gateway.state.value,
         book=tuple(
             Line(
