@@ -19,6 +19,7 @@ POINTS = (
     "spectators",
     "null_world",
     "paper_replay",
+    "attribution",
     "simulator",
 )
 """Each a module here with ``run(quick) -> Finding``."""
