@@ -24,7 +24,7 @@ from mirrorcore.clock import Stopwatch
 SCRIPTS = ("bus", "features", "journal", "orders", "replay", "startup")
 PROOFS = tuple(name for name in POINTS if name not in ("speed", "footprint"))
 """Points of evidence to try; those two only wrap scripts that are run by themselves."""
-STANDING = ("lookahead", "spectators", "paper_replay", "real_data")
+STANDING = ("lookahead", "spectators", "paper_replay", "real_data", "attribution")
 """Points of evidence that hold however short they are run, unless their data is missing."""
 
 Facts = Iterator[tuple[str, bool]]

@@ -23,6 +23,7 @@ POINTS = (
     "trust",
     "swap",
     "paper_replay",
+    "attribution",
     "simulator",
     "why",
 )

@@ -10,7 +10,7 @@ import pytest
 from swarm_world import configured
 
 from mirrorcore.errors import CheckFailedError, MirrorCoreError, UsageError
-from mirrorcore.journal import RunInfo, RunRegistry
+from mirrorcore.journal import RunInfo, RunRegistry, RunStatus
 from mirrorcore.report.attribution import load_attribution, save_attribution
 from mirrorcore.swarm.attribution import attribute
 from mirrorcore.swarm.replay import replay_history
@@ -134,6 +134,9 @@ def test_a_killed_run_and_a_paper_run_are_refused(run: RunInfo) -> None:
     killed = {k: v for k, v in run.identity.items() if k != "fingerprint"}
     with pytest.raises(UsageError, match="no fingerprint"):
         attribute(RunInfo(run.id, run.path, run.status, killed, run.created_ns))
+    with pytest.raises(UsageError, match="is running") as caught:
+        attribute(RunInfo(run.id, run.path, RunStatus.RUNNING, killed, run.created_ns))
+    assert caught.value.hint == "ask again when it has ended"
     paper = {**run.identity, "start_tick": 5}
     with pytest.raises(UsageError, match="traded on paper"):
         attribute(RunInfo(run.id, run.path, run.status, paper, run.created_ns))

@@ -125,7 +125,7 @@ def _adaptability(results: RunResults) -> dict[str, Figure]:
         "reaction": _known(
             float(median(followed)) if followed else None, none or "no weight has halved since"
         ),
-        "swap_recovery": (None, "measured by 'make evidence', on a market whose truth is known"),
+        "swap_recovery": (None, "only 'make evidence' can tell"),
     }
 
 

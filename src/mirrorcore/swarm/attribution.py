@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 
 from mirrorcore.errors import CheckFailedError, UsageError
-from mirrorcore.journal import RunInfo
+from mirrorcore.journal import RunInfo, RunStatus
 from mirrorcore.report.attribution import AgentShare, Attribution, CoalitionResult
 from mirrorcore.swarm import shapley
 from mirrorcore.swarm.coalitions import History, Player, Replayed, Without, players
@@ -70,7 +70,9 @@ def attribute(
     if "fingerprint" not in identity:
         raise UsageError(
             f"run {recorded.id} is {recorded.status} and has no fingerprint",
-            hint="a run that was killed or failed has no result to attribute",
+            hint="ask again when it has ended"
+            if recorded.status is RunStatus.RUNNING
+            else "a run that was killed or failed has no result to attribute",
         )
     if "start_tick" in identity:
         raise UsageError(
