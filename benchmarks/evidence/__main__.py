@@ -18,6 +18,7 @@ POINTS = (
     "lookahead",
     "spectators",
     "null_world",
+    "gate",
     "paper_replay",
     "simulator",
 )
