@@ -320,7 +320,7 @@ def test_figures_of_the_readme_hold() -> None:
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     market = RunConfig().market
-    assert (len(STANDARD), "fifteen agents" in text) == (15, True)
+    assert (len(STANDARD), "nineteen agents" in text) == (19, True)
     assert f"{demo.SYMBOLS} symbols, {market.bar_count:,} bars of five minutes" in text
     assert (demo.SPEED * 10**9 / market.bar, "four bars a second" in text) == (4.0, True)
     assert f"{demo.CRASHED} is made to crash" in text

@@ -22,6 +22,7 @@ POINTS = (
     "net_skill",
     "trust",
     "swap",
+    "gate",
     "paper_replay",
     "attribution",
     "simulator",

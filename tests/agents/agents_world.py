@@ -23,8 +23,10 @@ from mirrorcore.syncbus.messages import StateView
 BAR = 5 * MINUTE
 START = 5_000_004 * BAR
 SYMBOLS = ("AAA/USD", "BBB/USD", "CCC/USD")
-VOTERS = ("MomentumScout", "MeanReverter", "SentimentEar", "ChainWatcher")
-MINDS = ("EgoProcessor", "FearAnalyzer", "SelfAwarenessAgent", "RiskSentinel")
+VOTERS = ("MomentumScout", "MeanReverter", "SentimentEar", "ChainWatcher", "MacroWatcher")
+MINDS = ("EgoProcessor", "FearAnalyzer", "GreedSensor", "SelfAwarenessAgent", "RiskSentinel")
+DESK = ("OracleEngine", "Allocator", "ArchCtrl")
+"""Whose states minds read beside those of other minds and of voters."""
 CONTEXT = Context(symbols=SYMBOLS, bar_ns=BAR, voters=VOTERS, cost_per_side=5e-4)
 
 BLOCK_AGENTS = tuple(n for n in ROSTER if issubclass(agent_class(n), BlockAgent))
@@ -112,6 +114,7 @@ def channels(ticks: int, symbols: int, seed: int = 1) -> dict[str, Floats]:
         "onchain.gas": np.exp(rng.normal(size=(ticks, 1))) * whole,
         "sentiment.score": np.tanh(0.5 * rng.normal(size=(ticks, symbols))),
         "sentiment.fear_greed": rng.uniform(5, 95, size=(ticks, 1)) * whole,
+        "macro.surprise": rng.normal(size=(ticks, 1)) * whole,
     }
 
 
@@ -284,8 +287,19 @@ def mind_state(name: str, hour: int) -> dict[str, Any]:
     return {
         "EgoProcessor": {"m_ego": 0.5 + 0.5 * wave},
         "FearAnalyzer": {"fear": 0.95 * wave, "m_fear": 1 - 0.76 * wave},
+        "GreedSensor": {"m_greed": 1 - 0.2 * wave},
         "SelfAwarenessAgent": {"m_herd": 1.0},
         "RiskSentinel": {"risk_budget": 0.9},
+    }[name]
+
+
+def desk_state(name: str, hour: int) -> dict[str, Any]:
+    """What the desk may be publishing, other in each hour."""
+    waves = np.sin(hour / np.array([3.0, 5.0, 8.0]))
+    return {
+        "OracleEngine": {"edge": 0.02 * np.cos(hour / np.array([3.0, 5.0, 8.0]))},
+        "Allocator": {"target": 0.2 * waves},
+        "ArchCtrl": {"gate": 0.6 + 0.3 * float(waves[0])},
     }[name]
 
 
@@ -304,14 +318,9 @@ class Hours:
         """One call; a view is only handed over if the agent declared it."""
         row = (hour + 1) * self.step - 1
         handle.clock.advance_to(int(self.data.market.ts[row]))
-        for name in (*MINDS, *VOTERS):
+        for name in (*MINDS, *DESK, *VOTERS):
             if name in handle.interests or "all" in handle.interests:
-                state = (
-                    mind_state(name, hour)
-                    if name in MINDS
-                    else {"forecast": self.votes.output(name)["forecast"][row]}
-                )
-                handle.put(name, state)
+                handle.put(name, self._state_of(name, hour, row))
         given = {"performance": self.performance[hour], "execution": self.execution[hour], **views}
         return agent._analyze(
             Tick(
@@ -323,6 +332,13 @@ class Hours:
                 **{n: v for n, v in given.items() if n in agent.data_interests},
             )
         )
+
+    def _state_of(self, name: str, hour: int, row: int) -> dict[str, Any]:
+        if name in MINDS:
+            return mind_state(name, hour)
+        if name in DESK:
+            return desk_state(name, hour)
+        return {"forecast": self.votes.output(name)["forecast"][row]}
 
     def run(self, name: str, **params: Any) -> list[dict[str, Any]]:
         agent, handle = attached(name, **params)

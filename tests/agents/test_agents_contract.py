@@ -307,7 +307,10 @@ FIELDS = sorted({*Hours(1).performance[0], *Hours(1).execution[0]})
 
 @pytest.mark.parametrize("name", TICK_AGENTS)
 def test_any_view_gives_bounded_states(name: str) -> None:
-    others = ("m_ego", "m_fear", "fear", "m_herd", "risk_budget", "forecast", "signal")
+    others = (
+        *("m_ego", "m_fear", "fear", "m_greed", "m_herd", "risk_budget", "forecast", "signal"),
+        *("target", "edge", "gate"),
+    )
 
     @given(st.data())
     @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))

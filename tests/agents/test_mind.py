@@ -54,10 +54,10 @@ def test_fear_is_one_minus_exp_of_its_weighted_drivers() -> None:
     agent, handle = attached("FearAnalyzer")
     state = frightened(agent, handle, START, market(2.0, 0.5, 20.0), shadow_drawdown=0.1)
     jump = 0.5 - 1.645 * math.sqrt(((math.pi / 2) ** 2 + math.pi - 5) / 96)
-    drivers = {"drawdown": 0.5, "volatility": math.log(2) / 0.7, "jump": jump, "sentiment": 0.6}
+    drivers = {"drawdown": 1.0, "volatility": math.log(2) / 0.7, "jump": jump, "sentiment": 0.6}
     for name, value in drivers.items():
         assert state[f"{name}_driver"] == pytest.approx(value), name
-    pressure = 0.5 * 0.5 + 0.5 * drivers["volatility"] + 0.2 * jump + 0.2 * 0.6
+    pressure = 1.0 + 0.5 * drivers["volatility"] + 0.2 * jump + 0.2 * 0.6
     assert state["fear"] == pytest.approx(1 - math.exp(-pressure))
     assert state["m_fear"] == pytest.approx(1 - 0.8 * state["fear"])
 
@@ -166,8 +166,8 @@ def test_sixty_minutes_are_one_hour(loss: float) -> None:
 def test_fear_jumps_up_and_fades_slowly() -> None:
     agent, handle = attached("FearAnalyzer")
     frightened(agent, handle, START)
-    high = frightened(agent, handle, START + BAR, shadow_drawdown=0.5)["fear"]
-    assert high == pytest.approx(1 - math.exp(-0.5 * 2.5))
+    high = frightened(agent, handle, START + BAR, shadow_drawdown=0.125)["fear"]
+    assert high == pytest.approx(1 - math.exp(-1.25))
     faded = [frightened(agent, handle, START + k * HOUR)["fear"] for k in range(1, 30)]
     assert faded[0] > 0.95 * high
     assert all(b < a for a, b in pairwise(faded))
@@ -175,8 +175,8 @@ def test_fear_jumps_up_and_fades_slowly() -> None:
 
 def test_panic_holds_from_seven_tenths_down_to_a_half() -> None:
     agent, handle = attached("FearAnalyzer")
-    # 1 - exp(-.5 d) = .75
-    first = frightened(agent, handle, START, shadow_drawdown=0.2 * math.log(4) / 0.5)
+    # 1 - exp(-d) = .75, d in halves of the limit of .2
+    first = frightened(agent, handle, START, shadow_drawdown=0.1 * math.log(4))
     assert (round(first["fear"], 3), first["panic"]) == (0.75, 1.0)
     state = first
     hour = 0
@@ -186,7 +186,7 @@ def test_panic_holds_from_seven_tenths_down_to_a_half() -> None:
         state = frightened(agent, handle, START + hour * HOUR)
     assert state["panic"] == 0.0
     assert hour > 10
-    middling = frightened(agent, handle, START + 100 * HOUR, shadow_drawdown=0.4)
+    middling = frightened(agent, handle, START + 100 * HOUR, shadow_drawdown=0.1)
     assert 0.5 < middling["fear"] < 0.7
     assert middling["panic"] == 0.0
 
@@ -235,7 +235,7 @@ def test_capital_and_price_units_leave_fear_alone() -> None:
 
 def test_the_weights_are_those_of_the_docstring() -> None:
     assert dict(FearAnalyzer.weights) == {
-        "drawdown": 0.5,
+        "drawdown": 1.0,
         "volatility": 0.5,
         "streak": 0.3,
         "jump": 0.2,
@@ -577,10 +577,16 @@ def test_a_vote_of_the_guides_form_is_heard_too() -> None:
 
 
 def factors(
-    handle: Any, ego: float = 1.0, fear: float = 0.0, herd: float = 1.0, risk: float = 1.0
+    handle: Any,
+    ego: float = 1.0,
+    fear: float = 0.0,
+    herd: float = 1.0,
+    risk: float = 1.0,
+    greed: float = 1.0,
 ) -> None:
     handle.put("EgoProcessor", {"m_ego": ego})
     handle.put("FearAnalyzer", {"fear": fear, "m_fear": 1 - 0.8 * fear})
+    handle.put("GreedSensor", {"m_greed": greed})
     handle.put("SelfAwarenessAgent", {"m_herd": herd})
     handle.put("RiskSentinel", {"risk_budget": risk})
 
@@ -594,10 +600,10 @@ def gated(agent: Any, handle: Any, ts: int, gateway: str = "ACTIVE", **given: fl
 
 def test_the_gate_is_the_product_of_its_factors() -> None:
     agent, handle = attached("ArchCtrl")
-    state = gated(agent, handle, START, ego=0.9, fear=0.5, herd=0.8, risk=0.7)
-    assert state["gate"] == pytest.approx(0.9 * 0.6 * 0.8 * 0.7)
+    state = gated(agent, handle, START, ego=0.9, fear=0.5, greed=0.95, herd=0.8, risk=0.7)
+    assert state["gate"] == pytest.approx(0.9 * 0.6 * 0.95 * 0.8 * 0.7)
     assert state["confidence"] == 1.0
-    assert state["reasons"] == "ego ×0.90, fear ×0.60, herd ×0.80, risk ×0.70"
+    assert state["reasons"] == "ego ×0.90, fear ×0.60, greed ×0.95, herd ×0.80, risk ×0.70"
 
 
 UNIT = st.floats(-2, 2)
@@ -645,6 +651,7 @@ def test_stale_inputs_let_the_gate_fall_and_not_rise() -> None:
         ts = START + hour * HOUR
         handle.clock.advance_to(ts)
         handle.put("EgoProcessor", {"m_ego": 1.0})
+        handle.put("GreedSensor", {"m_greed": 1.0})
         handle.put("SelfAwarenessAgent", {"m_herd": 1.0})
         handle.put("RiskSentinel", {"risk_budget": 1.0 if hour < 6 else 0.1})
         state = gated(agent, handle, ts)

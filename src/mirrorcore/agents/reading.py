@@ -36,7 +36,8 @@ def vector(view: Mapping[str, Any], name: str, size: int) -> Floats | None:
     if not isinstance(value, np.ndarray) or value.shape != (size,) or value.dtype.kind not in "fiu":
         return None
     array: Floats = value.astype(np.float64, copy=False)
-    return array if math.isfinite(float(np.sum(np.abs(array)))) else None
+    with np.errstate(over="ignore"):  # what cannot even be added up is unknown as well
+        return array if math.isfinite(float(np.sum(np.abs(array)))) else None
 
 
 def last_element(view: Mapping[str, Any], name: str) -> float:

@@ -25,7 +25,7 @@ class Factor:
 class ArchCtrl(TickAgent):
     """The gate between the shadow book and the orders.
 
-        gate = m_ego m_fear m_herd m_risk, each in [0, 1]
+        gate = m_ego m_fear m_greed m_herd m_risk, each in [0, 1]
 
     * A veto sets it to 0 while fear is above ``veto_fear`` and for ``cool_down`` after.
     * Fail-closed: while an input has not reported, is older than ``stale_after``, or its agent is
@@ -37,7 +37,7 @@ class ArchCtrl(TickAgent):
 
     Parameters
     ----------
-    ego, fear, self_awareness, risk: ids of the agents asked.
+    ego, fear, greed, self_awareness, risk: ids of the agents asked.
     veto_fear: fear above which there is no risk at all.
     cool_down: how long a veto lasts after fear has fallen.
     stale_after: age of an input beyond which it is stale; None is three cadences.
@@ -50,6 +50,7 @@ class ArchCtrl(TickAgent):
         "gate": StateField("share of the shadow book that may be held", "", 0, 1),
         "m_ego": StateField("factor of the ego", "", 0, 1),
         "m_fear": StateField("factor of fear", "", 0, 1),
+        "m_greed": StateField("factor of greed", "", 0, 1),
         "m_herd": StateField("factor of herding", "", 0, 1),
         "m_risk": StateField("factor of the risk budget", "", 0, 1),
         "veto": StateField("1 while fear forbids all risk", "", 0, 1),
@@ -64,6 +65,7 @@ class ArchCtrl(TickAgent):
         *,
         ego: str = "EgoProcessor",
         fear: str = "FearAnalyzer",
+        greed: str = "GreedSensor",
         self_awareness: str = "SelfAwarenessAgent",
         risk: str = "RiskSentinel",
         veto_fear: float = 0.9,
@@ -74,6 +76,7 @@ class ArchCtrl(TickAgent):
         self.factors = (
             Factor("ego", ego, "m_ego"),
             Factor("fear", fear, "m_fear"),
+            Factor("greed", greed, "m_greed"),
             Factor("herd", self_awareness, "m_herd"),
             Factor("risk", risk, "risk_budget"),
         )
@@ -129,6 +132,7 @@ class ArchCtrl(TickAgent):
             "gate": gate,
             "m_ego": values["ego"],
             "m_fear": values["fear"],
+            "m_greed": values["greed"],
             "m_herd": values["herd"],
             "m_risk": values["risk"],
             "veto": 1.0 if left > 0 else 0.0,

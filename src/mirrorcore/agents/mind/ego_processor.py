@@ -41,6 +41,8 @@ class EgoProcessor(TickAgent):
     * calibration s: slope of outcomes on stated log-odds, by ridge with the prior 1 ± ½ (Platt,
       1999, to first order): s = (Σ x (y - ½) + 4) / (Σ ¼x² + 4). 1 is calibrated, below 1
       overconfident, 0 without skill.
+    * boast k = 1/s in [¼, 4]: stated log-odds over those the outcomes bear out; 4 where s shows
+      no skill at all.
     * m_ego = min(1, s + its error) (1 - ½ max(e, 0)): pride cannot lever up.
     * stress does not look at confidence: strain u = drawdown of the real book over the limit,
       target 1 - exp(-2u), rises at once, fades with half the mood's half-life.
@@ -63,6 +65,7 @@ class EgoProcessor(TickAgent):
         "hit_rate_error": StateField("posterior deviation of the hit rate", "", 0, 1),
         "overconfidence": StateField("claimed less shown hit rate", "", -1, 1),
         "calibration": StateField("slope of outcomes on stated log-odds", "", -4, 4),
+        "boast": StateField("stated over earned log-odds, 1 is calibrated", "", 0.25, 4),
         "ego": StateField("self-regard beyond the evidence", "", -1, 1),
         "m_ego": StateField("gate factor", "", 0, 1),
         "stress": StateField("strain of losses", "", 0, 1),
@@ -139,6 +142,7 @@ class EgoProcessor(TickAgent):
             "hit_rate_error": error,
             "overconfidence": clipped(gap, -1.0, 1.0),
             "calibration": clipped(slope, -4.0, 4.0),
+            "boast": 1.0 / clipped(slope, 0.25, 4.0),
             "ego": self._ego,
             "m_ego": humility * (1.0 - 0.5 * max(self._ego, 0.0)),
             "stress": self._stress,

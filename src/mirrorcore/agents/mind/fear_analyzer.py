@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mirrorcore.agents.base import StateField, Tick, TickAgent
+from mirrorcore.agents.mind import fear
 from mirrorcore.agents.parameters import Duration, duration, within
 from mirrorcore.agents.reading import Freshness, Pulse, clipped, finite, halved, mean, number
 from mirrorcore.clock import HOUR
 
-LOSS_AVERSION = 2.25
-"""A loss hurts this much more than a gain pleases (Tversky and Kahneman, 1992)."""
-
-_LARGEST_DRIVER = 10.0
+_LARGEST_DRIVER = fear.LARGEST_DRIVER
 _DOUBLED = 0.7  # ln 2: volatility twice its usual level is one unit of fear
 _JUMP_WINDOW = 96
 # 95 % quantile of the sampling error of 1 - BV/RV over a window without jumps.
@@ -24,10 +22,12 @@ _JUMP_NOISE = 1.645 * math.sqrt(((math.pi / 2) ** 2 + math.pi - 5) / _JUMP_WINDO
 class FearAnalyzer(TickAgent):
     """Fear from the ungated shadow book and the market, fast to rise and slow to fade.
 
-        a = .5 a1 + .5 a2 + .3 a3 + .2 a4 + .2 a5          target g = 1 - exp(-a)
+        a = a1 + .5 a2 + .3 a3 + .2 a4 + .2 a5          target g = 1 - exp(-a)
         F' = g if g > F, else d F + (1 - d) g               d = 2^(-dt / H)
 
-    * a1 drawdown of the shadow book over the drawdown limit;
+    * a1 drawdown of the shadow book over half the hard drawdown limit: fear has to have cut before
+      the limit halts, and with it half-way to the limit about half the risk is left, as an optimal
+      control of drawdowns would have it (Grossman and Zhou, 1993);
     * a2 mean log ratio of fast to slow market volatility, where above 0, over ln 2 ≈ .7;
     * a3 loss streak S / 3, S' = d S + 1.5 (A/H) (2.25 [r < 0] - [r > 0]) min(|r|/σ, 3), floor 0,
       appraised once per period A (losses weigh 2.25 times: Tversky and Kahneman, 1992; over which
@@ -39,13 +39,13 @@ class FearAnalyzer(TickAgent):
     Each driver is non-negative and a gain lowers some and raises none, so profit alone never
     frightens. It is measured on the shadow book, because a book cut to nothing would never see the
     recovery. A driver that becomes unknown keeps its last value and costs confidence. The gate
-    factor is 1 - .8 F. Panic begins at .7 and ends below .5.
+    factor is 1 - .8 F. Panic begins at .7 and ends below .5. The equations are in ``mind.fear``.
 
     Parameters
     ----------
     half_life: H.
     appraisal: A.
-    drawdown_limit: the drawdown that counts as 1; None takes the run's.
+    drawdown_limit: the hard limit of which half counts as 1; None takes the run's.
     """
 
     kind: ClassVar[str] = "fear_analyzer"
@@ -55,20 +55,16 @@ class FearAnalyzer(TickAgent):
         "fear": StateField("how afraid the swarm is", "", 0, 1),
         "m_fear": StateField("gate factor", "", 0.2, 1),
         "panic": StateField("1 from fear .7 until below .5", "", 0, 1),
-        "drawdown_driver": StateField("shadow drawdown over its limit", "", 0, _LARGEST_DRIVER),
+        "drawdown_driver": StateField(
+            "shadow drawdown over half its limit", "", 0, _LARGEST_DRIVER
+        ),
         "volatility_driver": StateField("log volatility ratio over ln 2", "", 0, _LARGEST_DRIVER),
         "streak_driver": StateField("loss streak over 3", "", 0, _LARGEST_DRIVER),
         "jump_driver": StateField("share of variance in jumps", "", 0, _LARGEST_DRIVER),
         "sentiment_driver": StateField("fear of the crowd", "", 0, _LARGEST_DRIVER),
         "confidence": StateField("share of the drivers that is fresh", "", 0, 1),
     }
-    weights: ClassVar[Mapping[str, float]] = {
-        "drawdown": 0.5,
-        "volatility": 0.5,
-        "streak": 0.3,
-        "jump": 0.2,
-        "sentiment": 0.2,
-    }
+    weights: ClassVar[Mapping[str, float]] = fear.WEIGHTS
 
     def __init__(
         self,
@@ -86,7 +82,7 @@ class FearAnalyzer(TickAgent):
             within(drawdown_limit, 0.001, 1.0, "drawdown_limit")
 
     def prepare(self) -> None:
-        self._limit = self.drawdown_limit or self.context.drawdown_limit
+        self._one = fear.LIMIT_SHARE * (self.drawdown_limit or self.context.drawdown_limit)
         self._drivers = dict.fromkeys(self.weights, 0.0)
         self._fresh = Freshness(self.half_life_ns, **self.weights)
         self._pulse = Pulse(self.appraisal_ns)
@@ -118,17 +114,16 @@ class FearAnalyzer(TickAgent):
         self._appraise(tick)
         drivers = self._drivers
         pressure = sum(self.weights[name] * drivers[name] for name in drivers)
-        target = -math.expm1(-pressure)
         kept = halved(tick.ts - self._ts, self.half_life_ns) if self._ts else 1.0
         self._ts = tick.ts
-        self._fear = max(target, kept * self._fear + (1.0 - kept) * target)
+        self._fear = float(fear.fear_after(self._fear, fear.target(pressure), kept))
         if self._fear >= 0.7:
             self._panic = 1.0
         elif self._fear < 0.5:
             self._panic = 0.0
         return {
             "fear": self._fear,
-            "m_fear": 1.0 - 0.8 * self._fear,
+            "m_fear": float(fear.gate_factor(self._fear)),
             "panic": self._panic,
             "drawdown_driver": drivers["drawdown"],
             "volatility_driver": drivers["volatility"],
@@ -140,7 +135,8 @@ class FearAnalyzer(TickAgent):
 
     def _look(self, tick: Tick) -> None:
         """The drivers that are read off the market and the shadow book."""
-        self._feel("drawdown", number(tick.performance, "shadow_drawdown") / self._limit, tick.ts)
+        drawdown = number(tick.performance, "shadow_drawdown")
+        self._feel("drawdown", float(fear.drawdown_driver(drawdown, self._one)), tick.ts)
         ratios = finite(tick.value("risk", "vol_ratio"))
         logs = [math.log(ratio) for ratio in ratios if ratio > 0.0]
         self._feel("volatility", mean(logs) / _DOUBLED, tick.ts)
@@ -167,15 +163,12 @@ class FearAnalyzer(TickAgent):
             self._weigh(equity, volatility, elapsed)
             self._equity = equity
             self._fresh.saw("streak", tick.ts)
-        self._drivers["streak"] = min(self._streak / 3.0, _LARGEST_DRIVER)
+        self._drivers["streak"] = float(fear.streak_driver(self._streak))
 
     def _weigh(self, equity: float, volatility: float, elapsed: int) -> None:
         if math.isnan(self._equity) or elapsed <= 0:
             return
         change = math.log(equity / self._equity)
         usual = volatility * math.sqrt(elapsed / self.context.bar_ns)
-        size = 3.0 if abs(change) >= 3.0 * usual else abs(change) / usual
-        felt = LOSS_AVERSION if change < 0.0 else -1.0
-        if change != 0.0:
-            gain = 1.5 * self.appraisal_ns / self.half_life_ns
-            self._streak = max(0.0, self._streak + gain * felt * size)
+        share = self.appraisal_ns / self.half_life_ns
+        self._streak = float(fear.streak_after(self._streak, change, usual, share))
