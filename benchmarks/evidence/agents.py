@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar
 
+import numpy as np
+
 from mirrorcore.agents.base import BaseAgent, BlockAgent, BlockInput, StateField, Tick, TickAgent
+from mirrorcore.clock import HOUR
+from mirrorcore.data_sources.simulated import SimulatedSource
+from mirrorcore.data_sources.simulation import oracle
 from mirrorcore.market.block import Floats
+from mirrorcore.market.features.filters import Ema
 
 FAULTS = ("raises", "waits", "nan", "floods", "undeclared")
 _FLOOD = 2_000
@@ -122,3 +129,57 @@ class Ponderer(BaseAgent):
             for symbol, values in relevant_data["technical"].items()
         }
         return {"signal": votes}
+
+
+class Planted(BlockAgent):
+    """Knows a share of the hidden alpha of a simulated market, in noise of three hours.
+
+        x = share alpha + sqrt(1 - share²) noise,    p = 1 / (1 + exp(-slope x))
+
+    so that its information coefficient is ``share`` times the market's.
+
+    Parameters
+    ----------
+    seed, bars, ic: of the market, preset plain, whose truth it is told.
+    share: 0..1.
+    slope: log-odds it states for a deviation of one.
+    """
+
+    kind = "planted"
+    votes = True
+    state: ClassVar[Mapping[str, StateField]] = {
+        "forecast": StateField("probability of a rise", "probability", 0, 1, "symbols")
+    }
+
+    def __init__(
+        self, agent_id: str, *, seed: int, bars: int, ic: float, share: float, slope: float
+    ) -> None:
+        super().__init__(agent_id, ("technical",))
+        self.market = (seed, bars, ic)
+        self.share = share
+        self.slope = slope
+
+    def prepare(self) -> None:
+        alpha = known_alpha(*self.market, self.context.symbols)
+        smooth = Ema(half_life_bars=float(self.context.bars(3 * HOUR)), columns=alpha.shape[1])
+        noise = smooth(self.rng.normal(size=alpha.shape))
+        noise /= noise.std()
+        self.x = self.share * alpha + np.sqrt(1.0 - self.share**2) * noise
+
+    def _analyze(self, block: BlockInput) -> dict[str, Floats]:
+        first = block.market.market.index
+        x = self.x[first : first + len(block.ts)]
+        return {"forecast": 1.0 / (1.0 + np.exp(-self.slope * x))}
+
+    def remember(self) -> dict[str, Any]:
+        return {}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """What it knows is no memory: it is the market's."""
+
+
+@lru_cache(maxsize=1)
+def known_alpha(seed: int, bars: int, ic: float, symbols: tuple[str, ...]) -> Floats:
+    """(bars, S) alpha as of each bar's close, which the next bar's mean is made of."""
+    source = SimulatedSource("plain", seed=seed, symbols=symbols, bars=bars + 1, ic=ic)
+    return oracle.truth(source).alpha[1:]

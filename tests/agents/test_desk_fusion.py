@@ -44,7 +44,7 @@ def fitted(
         np.array_split(np.arange(len(x)), len(memories)), memories, strict=True
     ):
         made.observe(x[part], y[part], scores[part])
-        made.refit(memory, memory)
+        made.refit([memory], memory)
     return made
 
 
@@ -78,10 +78,10 @@ def test_rows_may_come_in_any_portions() -> None:
     x, y, scores = rows(5)
     whole, pieces = OnlineRidge(4, 1.0), OnlineRidge(4, 1.0)
     whole.observe(x, y, scores)
-    whole.refit(1.0, 1.0)
+    whole.refit([1.0], 1.0)
     for part in np.array_split(np.arange(len(x)), 37):
         pieces.observe(x[part], y[part], scores[part])
-    pieces.refit(1.0, 1.0)
+    pieces.refit([1.0], 1.0)
     assert np.array_equal(whole.weights, pieces.weights)
     assert whole.conviction() == pieces.conviction()
     assert np.array_equal(whole.trust(), pieces.trust())
@@ -98,8 +98,8 @@ def test_a_silent_newcomer_leaves_everything_else_to_the_bit() -> None:
             part = part[5:]
         wide = [np.pad(v[part], ((0, 0), (0, len(joined.weights) - 4))) for v in (x, scores)]
         joined.observe(wide[0], y[part], wide[1])
-        alone.refit(0.99, 0.99)
-        joined.refit(0.99, 0.99)
+        alone.refit([0.99], 0.99)
+        joined.refit([0.99], 0.99)
         assert np.array_equal(joined.weights[:4], alone.weights)
         assert not joined.weights[4:].any()
         assert joined.conviction() == alone.conviction()
@@ -113,7 +113,7 @@ def test_the_scale_is_the_root_mean_square_of_what_was_said() -> None:
     scores = np.array([[3.0, 0.0], [4.0, 0.0], [0.0, 2.0]])
     assert not made.standardise(scores, 3.0).any()
     made.observe(np.zeros((3, 2)), np.zeros(3), scores)
-    made.refit(1.0, 1.0)
+    made.refit([1.0], 1.0)
     rms = math.sqrt((9 + 16) / 2)
     assert made.standardise(np.array([[rms, 2.0]]), 3.0)[0] == pytest.approx([1.0, 1.0])
     assert made.standardise(np.array([[99.0, -99.0]]), 3.0)[0].tolist() == [3.0, -3.0]
@@ -216,6 +216,22 @@ def test_the_oracles_edge_predicts_and_gives_probabilities() -> None:
     ic = np.corrcoef(edge.ravel(), earned[late].ravel())[0, 1]
     assert ic > 0.08
     assert ((made["forecast"][200:] > 0) & (made["forecast"][200:] < 1)).all()
+
+
+def test_the_fused_probability_is_calibrated() -> None:
+    """Of the bars it gives more than even odds, as many rise as it says."""
+    market, votes = planted(12_000, 0.3, 13)
+    made = fuse(market, votes, ridge_days=1.0)
+    late = slice(4_000, -1)
+    said = made["forecast"][late].ravel()
+    close = market.market.close
+    rose = (close[1:] > close[:-1])[late.start :][: len(said) // 3].ravel().astype(float)
+    sure = np.abs(said - 0.5) > 0.04
+    claimed = np.maximum(said, 1 - said)[sure].mean()
+    right = ((said > 0.5) == (rose > 0.5))[sure].mean()
+    assert sure.sum() > 3_000
+    assert right == pytest.approx(claimed, abs=0.02)
+    assert made["calibration"][-1, 0] != made["calibration"][-1, 1]
 
 
 def test_without_skill_the_oracle_is_hardly_convinced() -> None:
@@ -342,22 +358,42 @@ def test_the_book_of_the_targets_has_the_volatility_it_was_sized_for() -> None:
     assert np.mean(realised) == pytest.approx(CONTEXT.volatility_target, rel=0.2)
 
 
-def test_half_the_conviction_is_half_the_book() -> None:
+def convinced(edge: Floats, conviction: float, cost: float = 0.0) -> dict[str, Floats]:
+    ticks, symbols = edge.shape
+    market = categorized(market_of(walk(ticks, symbols)))
+    context = replace(FREE, cost_per_side=cost)
+    agent, _ = attached("Allocator", context, symbol_cap=9.0, gross_cap=99.0)
+    oracle = {
+        "edge": edge,
+        "factor_edge": np.zeros(ticks),
+        "residual_vol": np.full(edge.shape, 1e-3),
+        "factor_vol": np.full(ticks, 1e-3),
+        "conviction": np.full(ticks, conviction),
+    }
+    made: dict[str, Floats] = agent._analyze(
+        BlockInput(market, ("technical",), {"OracleEngine": oracle})
+    )
+    return made
+
+
+def test_half_the_conviction_is_half_the_book_but_for_the_band() -> None:
     edge = noise(300, 3)
-    agents = []
-    for conviction in (1.0, 0.5):
-        market = categorized(market_of(walk(300, 3)))
-        agent, _ = attached("Allocator", FREE, symbol_cap=9.0, gross_cap=99.0)
-        oracle = {
-            "edge": edge,
-            "factor_edge": np.zeros(300),
-            "residual_vol": np.full(edge.shape, 1e-3),
-            "factor_vol": np.full(300, 1e-3),
-            "conviction": np.full(300, conviction),
-        }
-        agents.append(agent._analyze(BlockInput(market, ("technical",), {"OracleEngine": oracle})))
-    assert agents[1]["target"] == pytest.approx(0.5 * agents[0]["target"])
-    assert agents[1]["budget"][-1] == pytest.approx(0.5 * CONTEXT.volatility_target)
+    full, half = (convinced(edge, conviction) for conviction in (1.0, 0.5))
+    # The least band, .05 of a typical position, around each of the two.
+    typical = CONTEXT.volatility_target * math.sqrt(BAR / YEAR) / math.sqrt(len(SYMBOLS)) / 1e-3
+    assert np.abs(full["target"]).max() > typical
+    assert np.abs(half["target"] - 0.5 * full["target"]).max() < 0.1 * typical
+    assert half["budget"][-1] == pytest.approx(0.5 * CONTEXT.volatility_target)
+
+
+def test_what_is_hardly_believed_is_traded_least() -> None:
+    """The band is wider beside a smaller position: trades fall by more than the book does."""
+    edge = noise(3_000, 4)
+    traded = []
+    for conviction in (1.0, 0.1):
+        target = convinced(edge, conviction, cost=5e-4)["target"]
+        traded.append(np.abs(np.diff(target, axis=0)).sum() / conviction)
+    assert traded[1] < 0.7 * traded[0]
 
 
 # -- patience -------------------------------------------------------------------------------------

@@ -232,6 +232,29 @@ def test_the_whale_reads_alpha_as_of_the_close() -> None:
     assert abs(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1]) < 0.02
 
 
+def test_a_swap_hands_the_whales_knowledge_to_their_decoy_and_moves_no_price() -> None:
+    swap = 2 * BLOCK * 5 * MINUTE
+    source = SimulatedSource("plain", seed=6, symbols=3, bars=4 * BLOCK, ic=0.02, swap_ns=swap)
+    plain = SimulatedSource("plain", seed=6, symbols=3, bars=4 * BLOCK, ic=0.02)
+    blocks, before = list(source.blocks()), list(plain.blocks())
+    assert_same(
+        {name: values for name, values in columns(blocks).items() if "." not in name},
+        {name: values for name, values in columns(before).items() if "." not in name},
+    )
+    alpha = np.roll(oracle.truth(source).alpha, -1, axis=0)[:-1]
+
+    def knows(name: str, rows: slice) -> float:
+        flow = np.concatenate([b.series[f"onchain.{name}"].value for b in blocks])[:-1]
+        return float(np.corrcoef(np.arcsinh(flow[rows]).ravel(), alpha[rows].ravel())[0, 1])
+
+    first, second = slice(0, 2 * BLOCK), slice(2 * BLOCK, None)
+    assert knows("whale_flow", first) > 0.45
+    assert knows("decoy_flow", second) > 0.45
+    assert abs(knows("whale_flow", second)) < 0.15
+    assert abs(knows("decoy_flow", first)) < 0.15
+    assert "onchain.decoy_flow" not in columns(before)
+
+
 @pytest.mark.parametrize("bar", [MINUTE, HOUR])
 def test_other_bars_are_the_same_market_seen_more_or_less_often(bar: int) -> None:
     parameters = preset("plain", 0.02)

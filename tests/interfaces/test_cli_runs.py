@@ -206,10 +206,11 @@ def test_own_agents_vote_and_trade(call: Caller) -> None:
         assert agent["forecasts"] > 0
         assert agent["failures"] == 0
     assert together["fills"] > 0
-    # They alone: every order comes of their votes.
+    # They alone: every order comes of their votes. Free of cost, or two days would be too short.
     others = "MomentumScout,MeanReverter,SentimentEar,ChainWatcher"
+    free = ("--fee", "0", "--slippage", "0")
     alone = call(
-        "backtest", "-c", file, "--bars", "500", "--without", others, "--no-report", "--json"
+        "backtest", "-c", file, "--bars", "500", "--without", others, *free, "--no-report", "--json"
     ).document
     voters = {name for name, agent in alone["agents"].items() if agent["votes"]}
     assert voters == {"MyAgent", "GuideAgent"}

@@ -200,7 +200,7 @@ class TestTrue:
             assert row[4] == money(sum(t.pnl for t in members), 2, signed=True)
 
     def test_agents(self, results: RunResults, page: Page) -> None:
-        rows = {row[0]: row for row in page.rows["agents"] if len(row) == 14}
+        rows = {row[0]: row for row in page.rows["agents"] if len(row) == 19}
         for agent in results.agents:
             row = rows[agent.id]
             assert row[4:8] == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from mirrorcore.report import formatting as fmt
 from mirrorcore.report.charts import steps
 from mirrorcore.report.downsampling import keep
 from mirrorcore.report.results import AgentRecord
-from mirrorcore.report.screen import MOST_AGENTS, sparkline
+from mirrorcore.report.screen import sparkline
+from mirrorcore.report.screen_agents import MOST_AGENTS
 
 
 class TestFormatting:
@@ -122,7 +124,7 @@ class TestScreen:
     @pytest.mark.parametrize("width", [80, 100, 160])
     def test_is_one_screen_within_the_width(self, whole: RunResults, width: int) -> None:
         lines = shown(whole, width).splitlines()
-        assert len(lines) <= 50
+        assert len(lines) <= 54
         assert max(map(len, lines)) <= width
 
     def test_says_what_the_evaluation_says(self, whole: RunResults) -> None:
@@ -146,8 +148,13 @@ class TestScreen:
     def test_numbers_are_never_cut(self, whole: RunResults) -> None:
         text = shown(whole, 80)
         for agent in whole.agents:
-            line = next(x for x in text.splitlines() if x.startswith(agent.id[:10]))
-            assert f"{agent.calls:,}" in line
+            line = next((x for x in text.splitlines() if x.startswith(agent.id[:10])), "")
+            if agent.failures:
+                assert f"{agent.calls:,}" in line
+            elif agent.votes:
+                assert fmt.percent(agent.shadow_pnl_net, signed=True) in line
+            else:
+                assert agent.id in text
 
     def test_a_terminal_without_unicode_gets_plain_letters(self, whole: RunResults) -> None:
         raw = io.BytesIO()
@@ -179,7 +186,10 @@ class TestScreen:
         )
         text = shown(run_of([100.0] * 3, agents=agents))
         assert "a077" in text
-        assert f"{100 - MOST_AGENTS} more agents, 0 of them with failures" in text
+        assert f"and {99 - MOST_AGENTS} more" in text
+        failing = tuple(replace(agent, failures=1) for agent in agents)
+        text = shown(run_of([100.0] * 3, agents=failing))
+        assert f"{100 - MOST_AGENTS} more agents with failures" in text
 
     @pytest.mark.parametrize("equity", [[], [101.0], [100.0] * 40, [50.0, -10.0, -20.0]])
     def test_poor_runs_say_why_and_never_nan(self, equity: list[float]) -> None:

@@ -107,7 +107,7 @@ def market(seed: int, ticks: int, symbols: int = 2) -> MarketBlock:
 
 
 def books(cost: float = 0.0, smoothing: int = 0) -> VoterBooks:
-    return VoterBooks(2, BAR, 0.10, cost, smoothing_ns=smoothing, band=1.0)
+    return VoterBooks(2, BAR, 0.10, cost, smoothing_ns=smoothing, band=1.0, symbol_cap=0.36)
 
 
 def foreseeing(block: MarketBlock, ahead: int = 24) -> np.ndarray:
@@ -146,6 +146,24 @@ def test_a_book_aims_at_the_target_whatever_scale_its_owner_votes_on() -> None:
     assert path[:, 0, 0] == pytest.approx(path[:, 0, 1], abs=1e-9)
     realised = np.std(np.diff(path[500:, 0, 0])) * math.sqrt(YEAR / BAR)
     assert 0.06 < realised < 0.14
+
+
+def test_where_a_price_hardly_moves_a_book_is_capped_like_the_swarms() -> None:
+    block = market(6, 400)
+    vote = foreseeing(block)[:, :, None]
+    usual = np.full_like(block.close, 1e-3)
+    calm = usual.copy()
+    calm[200:] = 1e-9
+    made, bounded = books(cost=1e-3), books(cost=1e-3)
+    for book in (made, bounded):
+        book.admit()
+    # At the cap of .36 and one bar's return r the book can earn no more than .36 |r| a symbol.
+    path = bounded.update(block, vote, calm)[:, 0, 0]
+    earned = np.abs(np.diff(path))[201:-1]
+    most = 0.36 * np.abs(block.open[1:] / block.open[:-1] - 1.0).sum(axis=1)[202:]
+    assert (earned <= most + 1e-12).all()
+    assert earned.sum() > 0.5 * most.sum()
+    assert made.update(block, vote, usual)[-1, 0, 0] != path[-1]
 
 
 @pytest.mark.parametrize("rows", [1, 7, 100])

@@ -95,6 +95,12 @@ class MarketConfig(Section):
         ge=0,
         le=0.2,
     )
+    swap: Duration | None = setting(
+        None,
+        "after which the simulated market's whale flow and its decoy exchange what they know: a "
+        "rehearsal for skill that moves",
+        unset="never",
+    )
     symbols: Symbols = setting(
         None,
         "names of the symbols, or for a simulated market how many",
@@ -317,6 +323,14 @@ class FusionConfig(Section):
 
     half_life: Duration = setting(
         365 * DAY, "memory of who was right; trust needs months of it, a year ranks best"
+    )
+    short_half_life: Duration = setting(
+        30 * DAY, "a second memory beside it, which sees sooner that skill has moved"
+    )
+    change: Duration = setting(
+        30 * DAY,
+        "time within which one change of skill is expected: the shorter, the sooner the short "
+        "memory is believed, and the more of luck with it",
     )
     ridge_days: float = setting(
         100.0,

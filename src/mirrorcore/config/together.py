@@ -91,7 +91,7 @@ def _unknown_names(
             yield path, (problem, shown(meant) if meant else "")
 
 
-_SIMULATED_ONLY = ("preset", "ic", "period", "bars")
+_SIMULATED_ONLY = ("preset", "ic", "swap", "period", "bars")
 _RECORDED_ONLY = ("directory", "pattern", "timerange", "sparse", "unit")
 
 

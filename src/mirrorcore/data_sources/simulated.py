@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mirrorcore.clock import DAY, MINUTE, SECOND, format_duration
+from mirrorcore.clock import DAY, HOUR, MINUTE, SECOND, format_duration
 from mirrorcore.data_sources.simulation.model import MODEL_VERSION, GeneratedBlock, MarketModel
 from mirrorcore.data_sources.simulation.presets import REGIMES, Parameters, preset
 from mirrorcore.data_sources.simulation.symbols import default_symbols, instrument
@@ -38,6 +38,7 @@ class SimulatedSource:
     bar_ns: length of a bar, a second to a day.
     ic: information coefficient of the latent alpha for 5-minute bars; None is the preset's own.
     start_ns: open of the first bar, ns UTC.
+    swap_ns: after which the whale flow and its decoy exchange what they know; None for never.
 
     Raises
     ------
@@ -54,6 +55,7 @@ class SimulatedSource:
         bar_ns: int = 5 * MINUTE,
         ic: float | None = None,
         start_ns: int = START_NS,
+        swap_ns: int | None = None,
     ) -> None:
         names = default_symbols(symbols) if isinstance(symbols, int) else tuple(symbols)
         _check(seed, names, bars, bar_ns, start_ns)
@@ -61,7 +63,9 @@ class SimulatedSource:
         self.symbols = names
         self.instruments: tuple[Instrument, ...] = tuple(instrument(name) for name in names)
         self.bar_ns = bar_ns
-        self.parameters: Parameters = preset(preset_name, ic)
+        self.parameters: Parameters = preset(
+            preset_name, ic, None if swap_ns is None else swap_ns / HOUR
+        )
         self.seed = seed
         self.start_ns = start_ns
         self._bars = bars

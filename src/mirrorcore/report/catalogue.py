@@ -5,25 +5,8 @@ Every screen and page prints labels and definitions from here, so that no two of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-Unit = Literal["fraction", "ratio", "money", "count", "duration", "probability", "times"]
-Group = Literal["return", "risk", "market", "trades", "exposure"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One figure. ``unit`` says how to read its value: a fraction of 1 (shown as percent), money in
-    the settlement currency, a duration in nanoseconds, times as a multiple of equity."""
-
-    name: str
-    label: str
-    unit: Unit
-    group: Group
-    formula: str
-    definition: str
-
+from mirrorcore.report.catalogue_swarm import SWARM_METRICS
+from mirrorcore.report.metric import Group, Metric, Unit
 
 _CATALOGUE = (
     # -- return --------------------------------------------------------------------------------
@@ -206,7 +189,7 @@ _CATALOGUE = (
     ),
 )  # fmt: skip
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _CATALOGUE}
+METRICS: dict[str, Metric] = {metric.name: metric for metric in (*_CATALOGUE, *SWARM_METRICS)}
 
 HEADLINES = (
     "total_return",
@@ -223,3 +206,5 @@ NOTE_DAYS = (
     "r_d is the return of equity from 00:00 UTC to 00:00 UTC; stubs of a day at either end are "
     "left out. A year has 365 days."
 )
+
+__all__ = ["HEADLINES", "METRICS", "NOTE_DAYS", "Group", "Metric", "Unit"]

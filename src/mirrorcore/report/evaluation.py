@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from mirrorcore.report.bootstrap import Bootstrap, Interval
 from mirrorcore.report.catalogue import HEADLINES, METRICS
 from mirrorcore.report.metrics import Curve, Drawdown
 from mirrorcore.report.results import RunResults
+from mirrorcore.report.swarm_metrics import swarm_figures
 from mirrorcore.report.verdict import Verdict, judge
 
 SHORTEST_YEAR = 30.0
@@ -44,12 +45,14 @@ class Evaluation:
     drawdowns: tuple[Drawdown, ...]
     months: tuple[tuple[str, float], ...]
     verdict: Verdict
+    swarm_intervals: Mapping[str, Interval] = field(default_factory=dict)
 
     def interval(self, name: str) -> Interval | None:
-        """The 95 % interval of a headline, None where it or the figure itself has no value."""
+        """The 95 % interval of a headline or of a figure of the swarm, None where it or the figure
+        itself has no value."""
         if self.measures[name].value is None:
             return None
-        return self.bootstrap.intervals.get(name)
+        return self.bootstrap.intervals.get(name) or self.swarm_intervals.get(name)
 
 
 def evaluate(results: RunResults) -> Evaluation:
@@ -58,12 +61,14 @@ def evaluate(results: RunResults) -> Evaluation:
     market = _curve(results, results.benchmark) if len(results.benchmark) else None
     shadow = _curve(results, results.shadow_equity) if len(results.shadow_equity) else None
     found = metrics.drawdowns(curve)
+    figures, swarm_intervals = swarm_figures(results)
     measures = (
         curve_measures(curve)
         | _drawdown_measures(curve, found)
         | _market_measures(curve, market)
         | _trade_measures(results)
         | _exposure_measures(results, curve)
+        | {name: Measure(*figure) for name, figure in figures.items()}
     )
     measures = {name: measures[name] for name in METRICS}
     spread = bootstrap.intervals(curve, np.random.default_rng(bootstrap.SEED))
@@ -75,6 +80,7 @@ def evaluate(results: RunResults) -> Evaluation:
         drawdowns=tuple(found),
         months=tuple(metrics.monthly_returns(curve)) if len(results.ts) else (),
         verdict=judge({name: m.value for name, m in measures.items()}, spread),
+        swarm_intervals=swarm_intervals,
     )
 
 
@@ -86,7 +92,7 @@ def summarise(results: RunResults, evaluation: Evaluation | None = None) -> dict
     ``verdict``, ``drawdowns`` (deepest first) and how the intervals were made (``bootstrap``).
     """
     found = evaluation or evaluate(results)
-    intervals = {name: found.interval(name) for name in HEADLINES}
+    intervals = {name: found.interval(name) for name in (*HEADLINES, *found.swarm_intervals)}
     return {
         "metrics": {name: _plain(name, m.value) for name, m in found.measures.items()},
         "not_available": {name: m.reason for name, m in found.measures.items() if m.value is None},

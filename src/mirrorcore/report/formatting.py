@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from mirrorcore.clock import DAY, HOUR, MINUTE, SECOND
+from mirrorcore.clock import DAY, HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND
 from mirrorcore.report.bootstrap import Interval
 from mirrorcore.report.catalogue import METRICS
 from mirrorcore.report.evaluation import Measure
@@ -26,6 +26,11 @@ def ratio(value: float) -> str:
 def probability(value: float) -> str:
     """Three decimals; one too small for them as an upper bound."""
     return "< 0.001" if 0 <= value < 0.0005 else _finite(value, f"{value:.3f}")
+
+
+def correlation(value: float) -> str:
+    """Three decimals and always a sign: of forecasts it is never far from 0."""
+    return _finite(value, f"{value:+.3f}")
 
 
 def count(value: float) -> str:
@@ -62,6 +67,8 @@ def duration(nanoseconds: float) -> str:
     """The two largest units that matter: ``3 d 4 h``, ``45 min``, ``12.5 s``."""
     if not math.isfinite(nanoseconds):
         return ABSENT
+    if 0 < abs(nanoseconds) < MILLISECOND:
+        return f"{nanoseconds / MICROSECOND:.3g} µs"
     if abs(nanoseconds) < MINUTE:
         return f"{nanoseconds / SECOND:.3g} s"
     for unit, name, below, smaller in (
@@ -95,6 +102,12 @@ def value_text(name: str, value: float, places: int) -> str:
         return duration(value)
     if unit == "probability":
         return probability(value)
+    if unit == "correlation":
+        return correlation(value)
+    if unit == "memory":
+        return _finite(value, f"{value:,.0f} MB")
+    if unit == "rate":
+        return count(value)
     return f"{ratio(value)} ×" if unit == "times" else ratio(value)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mirrorcore.report.charts import MOST_VOTERS
-from mirrorcore.report.formatting import count, percent, ratio
+from mirrorcore.report.formatting import correlation, count, percent, ratio
 from mirrorcore.report.markup import (
     Cell,
     Column,
@@ -16,6 +18,11 @@ from mirrorcore.report.markup import (
     table,
 )
 from mirrorcore.report.results import AgentRecord, RunResults
+from mirrorcore.report.swarm_metrics import NORMAL_95
+from mirrorcore.report.swarm_records import Skill
+
+_COIN = 0.25
+"""Brier score of saying one half each time."""
 
 _COLUMNS = (
     Column("Agent"),
@@ -29,7 +36,12 @@ _COLUMNS = (
     Column("Shadow gross", number=True, hint="sum of its paper returns before costs"),
     Column("Shadow net", number=True, hint="sum of its paper returns after costs"),
     Column("Hit rate", number=True, hint="share of its forecasts whose direction came true"),
+    Column("± hit", number=True, hint="half its 95 % interval, days taken as independent"),
     Column("Forecasts", number=True),
+    Column("IC", number=True, hint="correlation of its log-odds with what followed"),
+    Column("± IC", number=True, hint="half its 95 % interval, days taken as independent"),
+    Column("Slope", number=True, hint="1 is calibrated, below 1 overconfident, below 0 contrary"),
+    Column("Brier skill", number=True, hint="1 − Brier/0.25: better than saying ½ each time"),
     Column("Mean weight", number=True, hint="in the fusion, over the run"),
     Column("Last weight", number=True, hint="in the fusion, at the end"),
 )
@@ -75,7 +87,12 @@ def _row(agent: AgentRecord) -> tuple[str | Cell, ...]:
         Cell(_missing(agent))
         if agent.hit_rate is None
         else Cell(percent(agent.hit_rate), agent.hit_rate),
+        _skill(agent, _hit_spread, percent),
         _tally(agent.forecasts) if agent.votes else Cell(_missing(agent)),
+        _skill(agent, lambda skill: skill.ic, correlation),
+        _skill(agent, _ic_spread, lambda value: f"{value:.3f}"),
+        _skill(agent, lambda skill: skill.slope, ratio),
+        _skill(agent, _brier_skill, lambda value: percent(value, signed=True)),
         _weight(agent, agent.mean_weight),
         _weight(agent, agent.last_weight),
     )
@@ -105,6 +122,25 @@ def _fraction(agent: AgentRecord, value: float | None) -> Cell:
 
 def _weight(agent: AgentRecord, value: float | None) -> Cell:
     return Cell(_missing(agent)) if value is None else Cell(f"{value:.3f}", value)
+
+
+def _skill(
+    agent: AgentRecord, pick: Callable[[Skill], float | None], form: Callable[[float], str]
+) -> Cell:
+    value = None if agent.skill is None else pick(agent.skill)
+    return Cell(_missing(agent)) if value is None else Cell(form(value), value)
+
+
+def _hit_spread(skill: Skill) -> float | None:
+    return None if skill.hit_error is None else NORMAL_95 * skill.hit_error
+
+
+def _ic_spread(skill: Skill) -> float | None:
+    return None if skill.ic_error is None else NORMAL_95 * skill.ic_error
+
+
+def _brier_skill(skill: Skill) -> float | None:
+    return None if skill.brier is None else 1.0 - skill.brier / _COIN
 
 
 def _missing(agent: AgentRecord) -> Markup:

@@ -33,6 +33,7 @@ from mirrorcore.report.markup import (
 )
 from mirrorcore.report.page_agents import agents_section
 from mirrorcore.report.page_record import identity_section, intake_section, limits_section
+from mirrorcore.report.page_swarm import attribution_section, swarm_section
 from mirrorcore.report.page_trades import trades_section
 from mirrorcore.report.results import RunResults
 
@@ -57,7 +58,9 @@ def sections(results: RunResults, found: Evaluation, hidden_voters: int) -> Iter
     yield _months_section(found)
     yield _drawdown_section(results, found)
     yield _figures_section(results, found)
+    yield swarm_section(found)
     yield trades_section(results)
+    yield attribution_section(results)
     yield agents_section(results, hidden_voters)
     yield limits_section(results)
     yield intake_section(results)

@@ -14,6 +14,8 @@ from decimal import Decimal
 import numpy as np
 
 from mirrorcore.market.block import Floats, Ints
+from mirrorcore.report.attribution import Attribution
+from mirrorcore.report.swarm_records import Skill, SwarmRecord, VoterPath
 
 
 def _no_floats() -> Floats:
@@ -83,7 +85,8 @@ class AgentRecord:
     """One agent's life in this run. What only a voter has is None for every other agent.
 
     Shadow P&L is the sum of the agent's paper returns, a fraction of equity, before and after
-    costs; ``hit_rate`` the share of its ``forecasts`` whose direction came true.
+    costs; ``hit_rate`` the share of its ``forecasts`` whose direction came true; ``contribution``
+    what its pull on the targets earned the book, in money.
     """
 
     id: str
@@ -102,6 +105,8 @@ class AgentRecord:
     forecasts: int = 0
     mean_weight: float | None = None
     last_weight: float | None = None
+    contribution: float | None = None
+    skill: Skill | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +194,9 @@ class RunResults:
     warnings: tuple[str, ...] = ()
     orders: int = 0
     fills: int = 0
+    swarm: SwarmRecord = field(default_factory=SwarmRecord)
+    voters: VoterPath | None = None
+    attribution: Attribution | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.initial_equity) and self.initial_equity > 0):

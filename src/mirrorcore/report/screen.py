@@ -8,9 +8,9 @@ import numpy as np
 
 from mirrorcore.clock import format_duration
 from mirrorcore.report.catalogue import HEADLINES, METRICS, NOTE_DAYS
+from mirrorcore.report.catalogue_swarm import SWARM_GROUPS
 from mirrorcore.report.evaluation import Evaluation, evaluate
 from mirrorcore.report.formatting import (
-    ABSENT,
     count,
     duration,
     instant,
@@ -18,18 +18,16 @@ from mirrorcore.report.formatting import (
     measure_text,
     money,
     money_places,
-    percent,
     printable,
-    ratio,
 )
-from mirrorcore.report.results import AgentRecord, RunResults
+from mirrorcore.report.results import RunResults
+from mirrorcore.report.screen_agents import ScreenAgents
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-MOST_AGENTS = 24
 MOST_LINES = 4
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -39,6 +37,24 @@ _ASCII = str.maketrans(
         "²": "^2", "≤": "<=", "Φ": "Phi", "γ": "g", "ρ": "rho", "β": "beta",
     }
 )  # fmt: skip
+
+_SHORT = {
+    "throughput": "bars a CPU s",
+    "tick_time": "tick",
+    "peak_memory": "memory",
+    "conflated": "deliveries merged",
+    "uptime": "uptime",
+    "recovery": "recovery",
+    "error_rate": "errors",
+    "restarts": "restarts",
+    "collective": "Sharpe above the best voter",
+    "opinions": "opinions",
+    "fused_ic": "IC",
+    "alarms": "alarms of lost skill",
+    "alarms_heeded": "followed",
+    "reaction": "reaction",
+}
+"""What the screen shows of the swarm, in fewer words than elsewhere."""
 
 _VERDICT_STYLES = {"evidence": "green", "weak": "yellow", "none": "bold", "loss": "red"}
 _FIGURES = (
@@ -72,8 +88,9 @@ class _Screen:
         self.console.print(self._headlines())
         self.console.print()
         self.console.print(self._figures())
+        self._groups()
         if self.results.agents:
-            self._agents()
+            ScreenAgents(self.results, self.console, self._text).show()
         self._remarks()
         self._identity()
         self._definitions()
@@ -134,11 +151,6 @@ class _Screen:
             )
         return table
 
-    def _name(self, text: str, style: str = "") -> Text:
-        shown = self._text(text, style)
-        shown.no_wrap, shown.overflow = True, "ellipsis"
-        return shown
-
     def _headlines(self) -> Table:
         table = self._table(
             ("", False), ("run", True), ("95 % interval", True), ("ungated", True),
@@ -174,40 +186,23 @@ class _Screen:
             grid.add_row(*cells)
         return grid
 
-    def _agents(self) -> None:
-        table = self._table(
-            ("agent", False), ("state", False), ("health", True), ("calls", True), ("fails", True),
-            ("restarts", True), ("shadow", True), ("hit", True), ("weight", True),
-            gap=2 if self.console.width >= 96 else 1,
-        )  # fmt: skip
-        ordered = sorted(self.results.agents, key=_interest)
-        for agent in ordered[:MOST_AGENTS]:
-            table.add_row(
-                self._name(agent.id, "bold" if agent.votes else ""),
-                self._name(agent.state, _health_style(agent.health)),
-                self._text(ratio(agent.health), _health_style(agent.health)),
-                self._text(count(agent.calls)),
-                self._text(count(agent.failures), "red" if agent.failures else ""),
-                self._text(count(agent.restarts), "red" if agent.restarts else ""),
-                self._voter(agent, agent.shadow_pnl_net, signed=True),
-                self._voter(agent, agent.hit_rate),
-                self._text(_weight(agent)),
-            )
-        self.console.print()
-        self.console.print(table)
-        hidden = ordered[MOST_AGENTS:]
-        if hidden:
-            failed = sum(1 for agent in hidden if agent.failures)
-            self._print((f"{len(hidden)} more agents, {failed} of them with failures", "dim"))
-        for agent in ordered[:MOST_AGENTS]:
-            if agent.last_error:
-                self._print((f"{agent.id} failed last with: ", "red"), agent.last_error)
+    def _groups(self) -> None:
+        """The guide's groups of success; its profitability are the headlines above."""
+        from rich.table import Table
 
-    def _voter(self, agent: AgentRecord, value: float | None, *, signed: bool = False) -> Text:
-        if value is None:
-            return self._text(ABSENT if agent.votes else "–", "dim")
-        style = ("green" if value > 0 else "red") if signed and value != 0 else ""
-        return self._text(percent(value, signed=signed), style)
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column()
+        for group, title in SWARM_GROUPS:
+            parts = []
+            for name in (n for n in _SHORT if METRICS[n].group == group):
+                spread = self.found.swarm_intervals.get(name)
+                shown = measure_text(name, self.found.measures[name], self.places)
+                within = f" ({interval_text(name, spread)})" if spread else ""
+                parts.append(f"{_SHORT[name]} {shown}{within}")
+            grid.add_row(self._text(title), self._text(" · ".join(parts)))
+        self.console.print()
+        self.console.print(grid)
 
     def _remarks(self) -> None:
         results = self.results
@@ -239,11 +234,9 @@ class _Screen:
                 "" if balanced else "bold red",
             ),
         )
-        rate = f" · {run.symbol_bars / run.cpu_s:,.0f} symbol bars per CPU s" if run.cpu_s else ""
         self._print(
             ("Computed        ", "dim"),
-            f"{count(run.symbol_bars)} symbol bars, {run.cpu_s:.1f} CPU s, {run.wall_s:.1f} s, "
-            f"{run.peak_rss_mb:.0f} MB{rate}",
+            f"{count(run.symbol_bars)} symbol bars, {run.cpu_s:.1f} CPU s, {run.wall_s:.1f} s",
         )
         seeds = ", ".join(f"{name} {seed}" for name, seed in run.seeds.items())
         self._print(("Seeds, code     ", "dim"), f"{seeds or 'none'} · {run.code_version}")
@@ -272,24 +265,6 @@ def _tone(name: str, value: float | None) -> str:
     if value is None or value == 0 or name in ("volatility", "max_drawdown"):
         return ""
     return "green" if value > 0 else "red"
-
-
-def _health_style(health: float) -> str:
-    if health >= 0.8:
-        return "green"
-    return "yellow" if health >= 0.4 else "red"
-
-
-def _interest(agent: AgentRecord) -> tuple[bool, bool, float, str]:
-    """Voters by what they earned, then those that failed, then the rest."""
-    earned = agent.shadow_pnl_net if agent.shadow_pnl_net is not None else 0.0
-    return (not agent.votes, not agent.failures, -earned, agent.id)
-
-
-def _weight(agent: AgentRecord) -> str:
-    if agent.last_weight is None:
-        return ABSENT if agent.votes else "–"
-    return f"{agent.last_weight:.3f}"
 
 
 def _some(items: list[str]) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 
 from mirrorcore.errors import DataError
 from mirrorcore.journal import write_atomic
+from mirrorcore.market.block import Floats, Ints
+from mirrorcore.report.attribution import load_attribution
 from mirrorcore.report.results import (
     COLUMNS,
     AgentRecord,
@@ -22,11 +24,13 @@ from mirrorcore.report.results import (
     TradeRecord,
     WeightPath,
 )
+from mirrorcore.report.swarm_records import SwarmRecord, VoterPath
 
 if TYPE_CHECKING:
     import polars as pl
 
 TABLE, WEIGHTS, DOCUMENT = "results.parquet", "weights.parquet", "results.json"
+VOTERS = "voters.parquet"
 _RECORDS: dict[str, Any] = {
     "identity": RunIdentity,
     "costs": CostRecord,
@@ -35,6 +39,8 @@ _RECORDS: dict[str, Any] = {
     "limits": tuple[LimitRecord, ...],
     "intake": tuple[IntakeRecord, ...],
 }
+_LATER: dict[str, Any] = {"swarm": SwarmRecord}
+"""What runs of earlier versions do not have."""
 _PLAIN = ("currency", "initial_equity", "warnings", "orders", "fills")
 
 
@@ -52,7 +58,11 @@ def save_results(results: RunResults, folder: Path) -> None:
         path = results.weights
         weights = {"ts": path.ts, **{n: path.matrix[:, i] for i, n in enumerate(path.names)}}
         _write_table(pl.DataFrame(weights), folder / WEIGHTS)
-    document = {name: getattr(results, name) for name in (*_RECORDS, *_PLAIN)}
+    if results.voters is not None:
+        books = results.voters
+        net = {"ts": books.ts, **{n: books.net[:, i] for i, n in enumerate(books.names)}}
+        _write_table(pl.DataFrame(net), folder / VOTERS)
+    document = {name: getattr(results, name) for name in (*_RECORDS, *_LATER, *_PLAIN)}
     document["accounting_residual"] = str(results.accounting_residual)
     write_atomic(folder / DOCUMENT, msgspec.json.format(msgspec.json.encode(document)).decode())
 
@@ -72,6 +82,13 @@ def load_results(folder: Path) -> RunResults:
         fields: dict[str, Any] = {
             name: msgspec.convert(document[name], kind) for name, kind in _RECORDS.items()
         }
+        fields.update(
+            {
+                name: msgspec.convert(document[name], kind)
+                for name, kind in _LATER.items()
+                if name in document
+            }
+        )
         fields.update({name: document[name] for name in _PLAIN})
         residual = document["accounting_residual"]
     except (msgspec.MsgspecError, pl.exceptions.PolarsError, KeyError, OSError) as error:
@@ -84,19 +101,32 @@ def load_results(folder: Path) -> RunResults:
         accounting_residual=Decimal(residual),
         ts=table["ts"].to_numpy().astype(np.int64),
         weights=_weights(folder),
+        voters=_voters(folder),
+        attribution=load_attribution(folder),
         **columns,
     )
 
 
 def _weights(folder: Path) -> WeightPath | None:
+    found = _matrix(folder / WEIGHTS)
+    return None if found is None else WeightPath(ts=found[0], names=found[1], matrix=found[2])
+
+
+def _voters(folder: Path) -> VoterPath | None:
+    found = _matrix(folder / VOTERS)
+    return None if found is None else VoterPath(*found)
+
+
+def _matrix(path: Path) -> tuple[Ints, tuple[str, ...], Floats] | None:
+    """Instants, names and values by name of a table; None where there is no such file."""
     import polars as pl
 
-    if not (folder / WEIGHTS).is_file():
+    if not path.is_file():
         return None
-    table = pl.read_parquet(folder / WEIGHTS)
+    table = pl.read_parquet(path)
     names = tuple(name for name in table.columns if name != "ts")
     matrix = table.select(names).to_numpy().astype(np.float64)
-    return WeightPath(ts=table["ts"].to_numpy().astype(np.int64), names=names, matrix=matrix)
+    return table["ts"].to_numpy().astype(np.int64), names, matrix
 
 
 def _write_table(table: pl.DataFrame, path: Path) -> None:

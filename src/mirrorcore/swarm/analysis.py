@@ -17,6 +17,7 @@ import numpy as np
 from mirrorcore.agents.base import Context
 from mirrorcore.market.block import Floats
 from mirrorcore.market.categories import CategorizedBlock
+from mirrorcore.swarm.contributions import Pulls, pulls_of
 from mirrorcore.swarm.members import Member
 from mirrorcore.swarm.scoreboard import Scoreboard
 from mirrorcore.swarm.ungated import UngatedBook
@@ -45,6 +46,9 @@ class Conclusions:
     weights: list[Floats] = field(default_factory=list)
     scores: list[Floats] = field(default_factory=list)
     voter_pnl: list[Floats] = field(default_factory=list)
+    pulls: list[Pulls] = field(default_factory=list)
+    """What each voter added to the targets, all rows together in their order; empty where oracle
+    and allocator do not say."""
 
     @classmethod
     def blank(cls, ticks: int, symbols: int) -> Conclusions:
@@ -110,6 +114,7 @@ class Analysis:
         self._late: list[tuple[str, int, int]] = []
         self._weights: Floats = np.zeros(0)
         self._target: Floats = np.zeros((1, len(context.symbols)))
+        self._pulls: Pulls | None = None
 
     def begin(self, market: CategorizedBlock) -> Stage:
         """Evaluate as much of the block as can be known ahead: of a single tick, nothing."""
@@ -152,8 +157,11 @@ class Analysis:
             self._weights = fused["weights"][0]
             read = {self._oracle.agent_id: fused}
             sized = self._step(self._allocator, market, read) if self._allocator else None
-            target = sized["target"] if sized else target
+            if sized:
+                target, self._pulls = sized["target"], self._pulled()
         self._target = target
+        if self._pulls is not None:
+            stage.conclusions.pulls.append(self._pulls)
         stage.conclusions.targets[row] = target[0]
         stage.conclusions.weights.append(self._weights)
         stage.waiting.append((votes, forecast))
@@ -224,8 +232,18 @@ class Analysis:
         stage.conclusions.weights.extend(fused["weights"])
         stage.conclusions.targets[:] = sized["target"]
         self._target = sized["target"][-1:].copy()
+        pulls = self._pulled()
+        if pulls is not None:
+            stage.conclusions.pulls.append(pulls)
+            self._pulls = pulls.last()
         self._finish(stage, rows, votes, fused["forecast"])
         return True
+
+    def _pulled(self) -> Pulls | None:
+        """What each voter added to the targets of the rows that were sized last."""
+        assert self._oracle is not None
+        assert self._allocator is not None
+        return pulls_of(self._oracle.agent, self._allocator.agent)
 
     def _stacked(self, stage: Stage) -> Floats:
         """(T, S, N) the forecasts of all voters, every one of them known ahead."""

@@ -15,12 +15,13 @@ from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.market.features.engine import FeatureEngine
 from mirrorcore.market.instruments import Instrument
+from mirrorcore.swarm.alarms import Alarms
 from mirrorcore.swarm.analysis import Analysis
 from mirrorcore.swarm.digests import RunDigests
 from mirrorcore.swarm.engine import Parts
 from mirrorcore.swarm.gate import GateFollower
 from mirrorcore.swarm.members import Form, Member
-from mirrorcore.swarm.recruiting import recruit
+from mirrorcore.swarm.recruiting import planned, recruit
 from mirrorcore.swarm.scoreboard import Scoreboard
 from mirrorcore.swarm.ungated import UngatedBook
 from mirrorcore.swarm.views import Views
@@ -49,6 +50,7 @@ class Swarm:
     digests: RunDigests
     members: Sequence[Member]
     context: Context
+    alarms: Alarms
 
     def undecided(self) -> list[str]:
         """Kinds of deciding agents that nobody in the swarm can stand in for."""
@@ -98,7 +100,9 @@ def assemble(
     analysis = _analysis(config, bus, members, context, costs)
     gate_agent = _first_of_kind(members, "arch_ctrl", "ArchCtrl")
     gate = _gate(gate_agent)
-    bus.on_publish(_witness(digests, gate, _id_of(gate_agent)))
+    watchman = _first_of_kind(members, "self_awareness", "SelfAwarenessAgent")
+    alarms = Alarms(_id_of(watchman))
+    bus.on_publish(_witness(digests, gate, _id_of(gate_agent), alarms))
     parts = Parts(
         bus=bus,
         clock=clock,
@@ -114,7 +118,7 @@ def assemble(
         fear_agent=_id_of(_first_of_kind(members, "fear_analyzer", "FearAnalyzer")),
         ego_agent=_id_of(_first_of_kind(members, "ego_processor", "EgoProcessor")),
     )
-    return Swarm(config, source, parts, digests, members, context)
+    return Swarm(config, source, parts, digests, members, context, alarms)
 
 
 def _gate(agent: Member | None) -> GateFollower:
@@ -127,14 +131,16 @@ def _gate(agent: Member | None) -> GateFollower:
 
 
 def _witness(
-    digests: RunDigests, gate: GateFollower, gate_agent: str | None
+    digests: RunDigests, gate: GateFollower, gate_agent: str | None, alarms: Alarms
 ) -> Callable[[str, int, Mapping[str, Any]], None]:
-    """Sees every published delta: the digests take all of them, the gate news of its own."""
+    """Sees every published delta: the digests take all, gate and alarms what is theirs."""
 
     def witness(source: str, ts: int, delta: Mapping[str, Any]) -> None:
         digests.state(source, ts, delta)
         if source == gate_agent:
             gate.stir()
+        elif source == alarms.source:
+            alarms.heard(ts, delta)
 
     return witness
 
@@ -218,6 +224,7 @@ def _analysis(
         costs.rate,
         smoothing_ns=config.fusion.smoothing,
         band=config.fusion.band,
+        symbol_cap=planned(config.risk.per_symbol),
     )
     voters = [m for m in members if m.votes]
     books.admit(len(voters))

@@ -242,6 +242,20 @@ def digests_of(
     progress: Progress | None = None,
 ) -> tuple[dict[str, str], Swarm]:
     """Replay without journal or folder; the digests of everything up to the last tick."""
+    swarm, _ = run_through(config, source, without=without, rows=rows, cuts=cuts, progress=progress)
+    return swarm.digests.results(), swarm
+
+
+def run_through(
+    config: RunConfig,
+    source: HistorySource,
+    *,
+    without: Sequence[str] = (),
+    rows: int = CHECKPOINT_TICKS,
+    cuts: Sequence[int] = (),
+    progress: Progress | None = None,
+) -> tuple[Swarm, Recorder]:
+    """Replay without journal or folder, up to the last tick; the run is not closed."""
     swarm = assemble(config, source, "check", without=without, cuts=cuts)
     recorder = Recorder(swarm)
     engine = Engine(swarm.parts, [recorder])
@@ -258,7 +272,7 @@ def digests_of(
                 progress(recorder.ticks, source.ticks_total())
 
     drive(VirtualTimeLoop(VirtualClock()), work())
-    return swarm.digests.results(), swarm
+    return swarm, recorder
 
 
 def _elsewhere(config: RunConfig, without: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -20,39 +19,19 @@ from mirrorcore.report.results import (
     TradeRecord,
     WeightPath,
 )
+from mirrorcore.report.swarm_records import Skill
 from mirrorcore.swarm.assembly import Swarm
+from mirrorcore.swarm.lives import LifeLog
 from mirrorcore.swarm.members import Member
 from mirrorcore.swarm.recorder import Recorder
-from mirrorcore.swarm.scoreboard import FIELDS
-from mirrorcore.syncbus import BusEvent, EventKind
+from mirrorcore.swarm.skill import skills
+from mirrorcore.swarm.swarm_outcome import swarm_record, voter_path
 from mirrorcore.trading.hits import LimitHit
 from mirrorcore.trading.trades import Trade, trade_row
 from mirrorcore.trading.units import exact_decimal
 
 _LEADING = 3
 """Voters named beside a trade."""
-
-
-@dataclass(slots=True)
-class LifeLog:
-    """Counts the life events the agents table shows.
-
-    ``calls_before`` are calls of the warm-up, which are not the run's.
-    """
-
-    isolations: dict[str, int] = field(default_factory=dict)
-    last_error: dict[str, str] = field(default_factory=dict)
-    events: list[BusEvent] = field(default_factory=list)
-    calls_before: dict[str, int] = field(default_factory=dict)
-
-    def note(self, event: BusEvent) -> None:
-        if event.kind in (EventKind.FAILURE, EventKind.EXPIRED, EventKind.FLOOD):
-            self.last_error[event.agent_id] = event.detail
-        elif event.kind is EventKind.ISOLATED:
-            self.isolations[event.agent_id] = self.isolations.get(event.agent_id, 0) + 1
-        elif event.kind is EventKind.REGISTERED:
-            return
-        self.events.append(event)
 
 
 def results_of(
@@ -67,12 +46,16 @@ def results_of(
     units = ledger.units
     scale = float(10**units.places)
     columns = recorder.columns
+    equity = columns.joined("equity")
+    ends, scores, net = recorder.daily.table()
+    skilled = skills(scores)
+    gained = float(equity[-1]) - ledger.initial / scale if len(equity) else 0.0
     return RunResults(
         identity=identity,
         currency=units.currency,
         initial_equity=ledger.initial / scale,
         ts=columns.instants(),
-        equity=columns.joined("equity"),
+        equity=equity,
         shadow_equity=columns.joined("shadow_equity"),
         benchmark=columns.joined("benchmark"),
         gross=columns.joined("gross"),
@@ -89,7 +72,7 @@ def results_of(
         ),
         accounting_residual=_residual(swarm, recorder),
         trades=_trades(swarm, recorder),
-        agents=tuple(_agent(swarm, recorder, member, lives) for member in swarm.members),
+        agents=tuple(_agent(swarm, recorder, member, lives, skilled) for member in swarm.members),
         weights=_weight_path(swarm, recorder),
         limits=_limits(swarm, recorder.hits),
         intake=tuple(
@@ -101,6 +84,8 @@ def results_of(
         warnings=(*warnings, *_own_warnings(swarm)),
         orders=recorder.order_count,
         fills=recorder.fill_count,
+        swarm=swarm_record(swarm, recorder, lives, skilled, gained),
+        voters=voter_path(swarm, ends, net),
     )
 
 
@@ -154,7 +139,9 @@ def _leading(
     return tuple(leading[:_LEADING])
 
 
-def _agent(swarm: Swarm, recorder: Recorder, member: Member, lives: LifeLog) -> AgentRecord:
+def _agent(
+    swarm: Swarm, recorder: Recorder, member: Member, lives: LifeLog, skilled: Sequence[Skill]
+) -> AgentRecord:
     bus, agent_id = swarm.parts.bus, member.agent_id
     counts = bus.statistics(agent_id)
     return AgentRecord(
@@ -167,27 +154,30 @@ def _agent(swarm: Swarm, recorder: Recorder, member: Member, lives: LifeLog) -> 
         isolations=lives.isolations.get(agent_id, 0),
         restarts=counts.restarts,
         last_error=lives.last_error.get(agent_id, ""),
-        **_voting(swarm, recorder, agent_id),
+        **_voting(swarm, recorder, agent_id, skilled),
     )
 
 
-def _voting(swarm: Swarm, recorder: Recorder, agent_id: str) -> Mapping[str, Any]:
+def _voting(
+    swarm: Swarm, recorder: Recorder, agent_id: str, skilled: Sequence[Skill]
+) -> Mapping[str, Any]:
     """What only a voter has."""
     voters = list(swarm.context.voters)
     if agent_id not in voters:
         return {}
     position = voters.index(agent_id)
     figures: dict[str, Any] = {"votes": True}
-    if recorder.final_scores.size:
-        sums = dict(zip(FIELDS, recorder.final_scores[:, position + 1].tolist(), strict=True))
-        figures["forecasts"] = int(sums["n"])
-        if sums["n"]:
-            figures["hit_rate"] = sums["hits"] / sums["n"]
+    if position + 1 < len(skilled):
+        # The fused forecast comes first.
+        figures["skill"] = skill = skilled[position + 1]
+        figures["forecasts"], figures["hit_rate"] = skill.forecasts, skill.hit_rate
         figures["shadow_pnl_gross"] = float(recorder.final_voter_pnl[0, position])
         figures["shadow_pnl_net"] = float(recorder.final_voter_pnl[1, position])
     if position < len(recorder.last_weights):
         figures["last_weight"] = float(recorder.last_weights[position])
         figures["mean_weight"] = float(recorder.mean_weights()[position])
+    if position < len(recorder.contributions.totals):
+        figures["contribution"] = float(recorder.contributions.totals[position])
     return figures
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from mirrorcore.clock import DAY
 from mirrorcore.market.block import Floats, Ints
 from mirrorcore.swarm.assembly import Swarm
+from mirrorcore.swarm.contributions import Contributions
+from mirrorcore.swarm.daily import Daily, since
 from mirrorcore.swarm.digests import Digest, row_bytes
 from mirrorcore.swarm.engine import BlockRecord
 from mirrorcore.trading.hits import LimitHit
@@ -57,7 +59,6 @@ class Recorder:
         self.order_count = self.fill_count = 0
         self.ticks = self.symbol_bars = 0
         self.worst_residual = 0
-        self.final_scores: Floats = np.zeros((0, 0))
         self.final_voter_pnl: Floats = np.zeros((2, 0))
         self._base_scores: Floats = np.zeros((0, 0))
         self._base_pnl: Floats = np.zeros((2, 0))
@@ -69,6 +70,8 @@ class Recorder:
         self._first_prices = np.zeros(len(swarm.context.symbols))
         self._held: tuple[int, ...] = (0,) * len(swarm.context.symbols)
         self._last_day = -1
+        self.contributions = Contributions(len(swarm.context.symbols))
+        self.daily = Daily()
         self.block_digest = ""
 
     def begin(self, learned: tuple[Floats, Floats] | None) -> None:
@@ -76,6 +79,7 @@ class Recorder:
         self._shadow_base = self._swarm.parts.analysis.shadow_equity
         if learned is not None:
             self._base_scores, self._base_pnl = learned
+        self.daily.begin(self._base_scores, self._base_pnl)
 
     def block(self, record: BlockRecord) -> Drained:
         """Take note of a finished block; returns what the order path produced in it."""
@@ -94,9 +98,10 @@ class Recorder:
         drained = self._drain()
         self._tabulate(record, shares)
         self._follow_weights(record)
+        self._swarm.alarms.follow(block.ts, made.weights)
+        self.daily.block(block.ts, made.scores, made.voter_pnl)
         if made.scores:
-            self.final_scores = _since(made.scores[-1], self._base_scores)
-            self.final_voter_pnl = _since(made.voter_pnl[-1], self._base_pnl)
+            self.final_voter_pnl = since(made.voter_pnl[-1], self._base_pnl)
         self.ticks += len(block)
         self.symbol_bars += int(np.count_nonzero(block.present))
         self.last_prices = record.prices[-1]
@@ -127,6 +132,7 @@ class Recorder:
         exposure = self._exposure(record, prices)
         against = np.maximum(equity, initial * 1e-9)[:, None]
         moods = np.array(record.moods)
+        self.contributions.update(made.pulls, equity * shares, prices)
         columns.ts.append(record.block.ts)
         for name, values in (
             ("equity", equity),
@@ -180,11 +186,3 @@ class Recorder:
 
     def mean_weights(self) -> Floats:
         return self._weight_sum / max(self._weight_rows, 1)
-
-
-def _since(total: Floats, base: Floats) -> Floats:
-    """What has been added to ``base``; voters that joined since began at 0."""
-    added = total.copy()
-    if base.size:
-        added[:, : base.shape[1]] -= base
-    return added

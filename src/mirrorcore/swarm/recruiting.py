@@ -151,6 +151,11 @@ def _built(cls: type, agent_id: str, entry: AgentEntry, params: Mapping[str, Any
         ) from error
 
 
+def planned(limit: float) -> float:
+    """How much of a hard limit is planned for: limits bite on what markets do, not on plans."""
+    return 0.9 * limit
+
+
 def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
     """What ``[fusion]`` says to the two agents that fuse and size."""
     from mirrorcore.clock import format_duration
@@ -159,6 +164,8 @@ def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
     if kind == "OracleEngine":
         return {
             "half_life": format_duration(fusion.half_life),
+            "short_half_life": format_duration(fusion.short_half_life),
+            "change": format_duration(fusion.change),
             "ridge_days": fusion.ridge_days,
             "refit": format_duration(fusion.refit),
             "residual": fusion.residual,
@@ -169,9 +176,8 @@ def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
             "factor_share": fusion.factor_share,
             "band": fusion.band,
             "clip": fusion.clip,
-            # Just inside the hard limits, so that they bite on what the market does, not on plans.
-            "symbol_cap": 0.9 * risk.per_symbol,
-            "gross_cap": 0.9 * risk.gross,
+            "symbol_cap": planned(risk.per_symbol),
+            "gross_cap": planned(risk.gross),
         }
     return {}
 

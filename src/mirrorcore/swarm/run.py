@@ -25,7 +25,8 @@ from mirrorcore.swarm.checkpoint import capture
 from mirrorcore.swarm.digests import fingerprint
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, BlockRecord, Engine
 from mirrorcore.swarm.environment import package_versions, peak_memory_mb, processor_class
-from mirrorcore.swarm.outcome import LifeLog, results_of
+from mirrorcore.swarm.lives import LifeLog
+from mirrorcore.swarm.outcome import results_of
 from mirrorcore.swarm.recorder import Recorder
 from mirrorcore.swarm.scribe import Scribe
 from mirrorcore.syncbus import BusEvent, EventKind

@@ -21,6 +21,7 @@ def open_source(config: RunConfig) -> HistorySource:
             bars=market.bar_count,
             bar_ns=market.bar,
             ic=market.ic,
+            swap_ns=market.swap,
         )
     if market.directory is None:
         raise ConfigError(

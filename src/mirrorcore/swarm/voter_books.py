@@ -32,7 +32,7 @@ class VoterBooks:
     ----------
     symbols: S. bar_ns: length of a bar.
     volatility_target: of each book, a year. cost_rate: fee and slippage as a share of notional.
-    smoothing_ns, band: as the Allocator's.
+    smoothing_ns, band, symbol_cap: as the Allocator's.
     """
 
     def __init__(
@@ -44,7 +44,9 @@ class VoterBooks:
         *,
         smoothing_ns: int,
         band: float,
+        symbol_cap: float,
     ) -> None:
+        self._symbol_cap = symbol_cap
         self._symbols = symbols
         self._cost_rate = cost_rate
         self._half_life = _SCALE_HALF_LIFE / bar_ns
@@ -67,7 +69,7 @@ class VoterBooks:
         book = ShadowBook(self._symbols, voters, self._cost_rate)
         typical = Ema(half_life_bars=self._half_life, columns=voters)
         weight = Ema(half_life_bars=self._half_life, columns=1)
-        self._books.append(_Books(voters, book, typical, weight, patience))
+        self._books.append(_Books(voters, book, typical, weight, patience, self._symbol_cap))
 
     def update(self, block: MarketBlock, votes: Floats, vol: Floats) -> Floats:
         """(T, 2, N) gross and net result of each book so far, as shares of its capital.
@@ -105,6 +107,7 @@ class _Books:
     typical: Ema
     weight: Ema
     patience: Patience
+    cap: float
 
     def update(self, block: MarketBlock, excess: Floats, unit: Floats) -> ShadowResult:
         ticks, symbols, voters = excess.shape
@@ -112,8 +115,9 @@ class _Books:
         # What the average has seen so far: without it a young book would be three times too large.
         mean = (summed / self.weight(np.ones((ticks, 1))))[:, None, :]
         strength = np.divide(excess, mean, out=np.zeros_like(excess), where=mean > 0)
-        wanted = np.clip(strength, -_CLIP, _CLIP) * unit[:, :, None]
-        typical = np.repeat(unit, voters, axis=1)
+        # Where a price hardly moves a position would be without bound.
+        wanted = np.clip(np.clip(strength, -_CLIP, _CLIP) * unit[:, :, None], -self.cap, self.cap)
+        typical = np.repeat(np.minimum(unit, self.cap / _CLIP), voters, axis=1)
         held = self.patience(wanted.reshape(ticks, -1), typical)
         return self.book.update(block, held.reshape(ticks, symbols, voters))
 

@@ -7,7 +7,8 @@ sees a recovery.
 A position is proportional to edge over volatility (Kelly, 1956; Thorp, 2006), scaled so that the
 book's expected volatility is the target times the conviction the evidence justifies. The oracle's
 edges come as smooth as costs allow; a position moves only when it leaves a band around its target
-whose width grows with the cube root of the cost (Rogers, 2004).
+whose width grows with the cube root of the cost and with the two-thirds power of the position
+(Rogers, 2004): what is hardly believed moves the book least.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mirrorcore.agents.base import BlockAgent, BlockInput, StateField
+from mirrorcore.agents.desk.fixed_order import sum_last
 from mirrorcore.agents.desk.intervals import decay, segments
 from mirrorcore.agents.desk.patience import Patience
 from mirrorcore.clock import HOUR, YEAR, parse_duration
 from mirrorcore.market.block import Floats
+
+_WIDEST_BAND = 2.0
+"""In positions that are typical of the book as it is: the strongest opinions always trade."""
 
 
 class Allocator(BlockAgent):
@@ -79,6 +84,10 @@ class Allocator(BlockAgent):
         self._power = np.zeros(2)  # Σ squared size of the bets, rows
         self._scale = 0.0
         self._fresh: list[Floats] = []
+        self.slopes: tuple[Floats, Floats] = (np.zeros((0, symbols)), np.zeros(0))
+        """(T, S) weight of a symbol for each unit of its edge, before it is made neutral to the
+        market, and (T,) weight of every symbol for each unit of the market's edge; of the block
+        analysed last, before any clip, cap or band. Attribution reads it."""
 
     def remember(self) -> dict[str, Any]:
         return {
@@ -102,7 +111,7 @@ class Allocator(BlockAgent):
         if oracle is None:
             raise ValueError(f"{self.agent_id} has no states of {self.oracle} to size")
         edge, factor_edge = oracle["edge"], oracle["factor_edge"]
-        power = _sum_columns(edge * edge) + (self.factor_share * factor_edge) ** 2
+        power = sum_last(edge * edge) + (self.factor_share * factor_edge) ** 2
         scale = self._typical_size(block, power)
         conviction = oracle["conviction"]
         unit = np.divide(conviction * self._bar_target, scale, out=np.zeros(ticks), where=scale > 0)
@@ -110,19 +119,25 @@ class Allocator(BlockAgent):
         bets = np.clip(edge, -limit[:, None], limit[:, None]) * unit[:, None]
         market_bet = self.factor_share * np.clip(factor_edge, -scale, scale) * unit / symbols
         weights = _over(bets, oracle["residual_vol"])
+        self.slopes = (
+            _over(np.repeat(unit[:, None], symbols, axis=1), oracle["residual_vol"]),
+            _over(self.factor_share * unit / symbols, oracle["factor_vol"]),
+        )
         if symbols > 1:
-            weights = weights - (_sum_columns(weights) / symbols)[:, None]
+            weights = weights - (sum_last(weights) / symbols)[:, None]
         weights = weights + _over(market_bet, oracle["factor_vol"])[:, None]
         weights = self._capped(weights)
-        typical = _over(
-            np.repeat((conviction * self._bar_target / np.sqrt(symbols))[:, None], symbols, axis=1),
-            oracle["residual_vol"],
+        # Wider beside a book that is hardly believed, and never so wide that nothing leaves it.
+        widening = np.minimum(
+            np.cbrt(conviction * conviction), conviction * (_WIDEST_BAND / self._patience.band)
         )
+        usual = np.maximum(conviction, widening) * self._bar_target / np.sqrt(symbols)
+        typical = _over(np.repeat(usual[:, None], symbols, axis=1), oracle["residual_vol"])
         # Of a calm symbol only so much may be held that a usual position is below its cap; a band
         # in larger ones would never be left.
-        usual = np.minimum(typical, min(self.symbol_cap / self.clip, self.gross_cap / symbols))
+        typical = np.minimum(typical, min(self.symbol_cap / self.clip, self.gross_cap / symbols))
         return {
-            "target": self._patience(weights, usual),
+            "target": self._patience(weights, typical),
             "budget": conviction * self.context.volatility_target,
         }
 
@@ -149,16 +164,9 @@ class Allocator(BlockAgent):
 
     def _capped(self, weights: Floats) -> Floats:
         capped = np.clip(weights, -self.symbol_cap, self.symbol_cap)
-        gross = _sum_columns(np.abs(capped))
+        gross = sum_last(np.abs(capped))
         shrink = self.gross_cap / np.maximum(gross, self.gross_cap)
         return capped * shrink[:, None]
-
-
-def _sum_columns(values: Floats) -> Floats:
-    total = values[:, 0].copy()
-    for column in range(1, values.shape[1]):
-        total += values[:, column]
-    return total
 
 
 def _over(bets: Floats, volatility: Floats) -> Floats:

@@ -48,7 +48,7 @@ class Patience:
         widest: float = np.inf,
     ) -> None:
         relative = cost_per_side / _REFERENCE_COST
-        self._band = min(widest, max(_LEAST_BAND, band * float(np.cbrt(relative))))
+        self.band = min(widest, max(_LEAST_BAND, band * float(np.cbrt(relative))))
         half_life = smoothing_bars(half_life_bars, cost_per_side)
         self._smooth = Ema(half_life_bars=half_life, columns=columns) if half_life > 0 else None
         self._held = np.zeros(columns)
@@ -56,7 +56,7 @@ class Patience:
     def __call__(self, wanted: Floats, typical: Floats) -> Floats:
         """(T, K) held weights; ``typical`` (T, K) is the size of a usual position."""
         target = wanted if self._smooth is None else self._smooth(wanted)
-        path, self._held = held_path(target, self._band * typical, self._held)
+        path, self._held = held_path(target, self.band * typical, self._held)
         return path
 
     def checkpoint(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@
 | sentiment.fear_greed | calm, momentum and height of the market, once a day |
 | macro.surprise | the weekly release: its drift can be traded, its impact cannot |
 | onchain.decoy_flow, sentiment.decoy | nothing; distributed like their real counterparts |
+
+With ``swap_hours`` the whale flow and its decoy exchange what they know when that time is over.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mirrorcore.clock import DAY
+from mirrorcore.clock import DAY, HOUR
 from mirrorcore.data_sources.simulation.fear_greed import FearGreed
 from mirrorcore.data_sources.simulation.filters import AutoRegression, autoregression
 from mirrorcore.data_sources.simulation.presets import Parameters
@@ -80,6 +82,7 @@ class Setting:
     symbols: tuple[str, ...]
     parameters: Parameters
     bar_ns: int
+    start_ns: int
 
     def process(self, stream: Stream, part: str, half_life_hours: float) -> AutoRegression:
         """An AR(1) of unit variance for each symbol, begun in its stationary law."""
@@ -94,32 +97,43 @@ class Channel(Protocol):
     def update(self, seen: Seen, block: int) -> tuple[Floats, Ints]: ...
 
 
-class WhaleFlow:
-    """sinh(1.2 (load * alpha + noise)): large transfers that lean the way price will go."""
+class _Flow:
+    """sinh(1.2 (load * alpha + noise)), in which alpha is the market's or one of its own."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, stream: Stream, *, knows: bool) -> None:
         self._setting = setting
+        self._stream = stream
         self._load = setting.parameters.whale_load
-
-    def update(self, seen: Seen, block: int) -> tuple[Floats, Ints]:
-        noise = self._setting.streams.normals(Stream.WHALE, self._setting.symbols, block)
-        return flow(self._load * seen.alpha + complement(self._load) * noise), seen.ts
-
-
-class DecoyFlow:
-    """The whale flow of an alpha that moves nothing."""
-
-    def __init__(self, setting: Setting) -> None:
-        self._setting = setting
-        self._load = setting.parameters.whale_load
-        hours = setting.parameters.alpha_half_life_hours
-        self._alpha = setting.process(Stream.DECOY_FLOW, "alpha", hours)
+        self._knows = knows
+        hours = setting.parameters.swap_hours
+        self._swap_ns = None if hours is None else setting.start_ns + round(hours * HOUR)
+        own = not knows or hours is not None
+        half_life = setting.parameters.alpha_half_life_hours
+        self._own = setting.process(stream, "alpha", half_life) if own else None
 
     def update(self, seen: Seen, block: int) -> tuple[Floats, Ints]:
         streams, symbols = self._setting.streams, self._setting.symbols
-        alpha = self._alpha(_part(streams, Stream.DECOY_FLOW, symbols, "alpha", block))
-        noise = streams.normals(Stream.DECOY_FLOW, symbols, block)
+        alpha = seen.alpha
+        if self._own is not None:
+            own = self._own(_part(streams, self._stream, symbols, "alpha", block))
+            swapped = False if self._swap_ns is None else seen.ts > self._swap_ns
+            alpha = np.where(np.equal(self._knows, swapped), own, alpha)
+        noise = streams.normals(self._stream, symbols, block)
         return flow(self._load * alpha + complement(self._load) * noise), seen.ts
+
+
+class WhaleFlow(_Flow):
+    """Large transfers that lean the way price will go."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting, Stream.WHALE, knows=True)
+
+
+class DecoyFlow(_Flow):
+    """The whale flow of an alpha that moves nothing."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting, Stream.DECOY_FLOW, knows=False)
 
 
 class Sentiment:

@@ -158,7 +158,7 @@ class MarketModel:
         self._releases = (
             MacroReleases(streams, parameters, bar_ns, start_ns) if parameters.macro else None
         )
-        setting = Setting(streams, symbols, parameters, bar_ns)
+        setting = Setting(streams, symbols, parameters, bar_ns, start_ns)
         self._alpha = setting.process(Stream.ALPHA, "alpha", parameters.alpha_half_life_hours)
         self._known_alpha = Previous(self._alpha.state)
         self._bars = BarShaper(streams, symbols, own, bar_ns)

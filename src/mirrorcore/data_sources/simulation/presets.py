@@ -59,6 +59,8 @@ CHANNELS = (
     "macro.surprise",
 )
 
+SWAPPED = ("onchain.whale_flow", "onchain.decoy_flow")
+
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -108,6 +110,8 @@ class Parameters:
     sentiment_alpha: float = 0.3
     sentiment_momentum: float = 0.6
     momentum_half_life_hours: float = 6.0
+    swap_hours: float | None = None
+    """Time after which the whale flow and its decoy exchange what they know; None for never."""
     channels: tuple[str, ...] = CHANNELS
 
 
@@ -127,11 +131,13 @@ _PRESETS: dict[str, Parameters] = {
 PRESETS = tuple(_PRESETS)
 
 
-def preset(name: str, ic: float | None = None) -> Parameters:
+def preset(name: str, ic: float | None = None, swap_hours: float | None = None) -> Parameters:
     """The market ``name``: ``default``, ``plain`` or ``null``.
 
     Parameters
     ----------
+    swap_hours: after which the whale flow and its decoy exchange what they know; the decoy is then
+        among the channels of every preset.
     ic: information coefficient of the latent alpha for 5-minute bars, 0..0.2; None takes the
         preset's own. ``null`` has no edge by definition and refuses any other than 0.
 
@@ -144,6 +150,10 @@ def preset(name: str, ic: float | None = None) -> Parameters:
             f"simulated market: preset was {name!r}", hint=f"use one of {', '.join(PRESETS)}"
         )
     parameters = _PRESETS[name]
+    if swap_hours is not None:
+        named = (*parameters.channels, *SWAPPED)
+        channels = tuple(channel for channel in CHANNELS if channel in named)
+        parameters = dataclasses.replace(parameters, swap_hours=swap_hours, channels=channels)
     if ic is None:
         return parameters
     if not 0.0 <= ic <= 0.2:

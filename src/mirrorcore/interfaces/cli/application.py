@@ -16,6 +16,7 @@ from mirrorcore import __version__
 from mirrorcore.errors import MirrorCoreError
 from mirrorcore.interfaces.cli import (
     agents,
+    attribution,
     backtest,
     checks,
     configuration,
@@ -44,7 +45,9 @@ def application() -> typer.Typer:
         "nothing downloaded, nothing asked."
     )
     app.callback()(_root)
-    for module in (demo, backtest, paper, rerun, runs, why, checks, agents, configuration):
+    for module in (
+        demo, backtest, paper, rerun, runs, why, attribution, checks, agents, configuration,
+    ):  # fmt: skip
         module.register(app)
     return app
 

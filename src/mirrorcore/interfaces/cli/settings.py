@@ -62,6 +62,10 @@ class Settings:
     ] = None
     runs: Annotated[Path | None, _option("--runs", "Folder of the runs.", "DIR")] = None
 
+    def left_out(self) -> list[str]:
+        """Names given to --without, each once."""
+        return list(dict.fromkeys(_names(self.without)))
+
     def overrides(self) -> list[Override]:
         """The options as settings, by dotted key; those not given are left out."""
         return [
@@ -79,7 +83,7 @@ class Settings:
                 ("costs.fee_bps", self.fee),
                 ("costs.slippage_bps", self.slippage),
                 ("account.balance", self.balance),
-                ("agents.without", _names(self.without)),
+                ("agents.without", _names(self.without) or None),
                 ("storage.runs", _text(self.runs)),
             )
             if value is not None
@@ -164,7 +168,5 @@ def _symbols(text: str | None) -> object:
         ) from None
 
 
-def _names(given: list[str] | None) -> object:
-    if not given:
-        return None
-    return [part.strip() for name in given for part in name.split(",") if part.strip()]
+def _names(given: list[str] | None) -> list[str]:
+    return [part.strip() for name in given or () for part in name.split(",") if part.strip()]
