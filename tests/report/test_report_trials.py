@@ -89,11 +89,14 @@ class TestCount:
         assert found.variance == pytest.approx(np.var([0.2, 0.0], ddof=1))
 
     def test_variations_of_evaluate_count(self, folder: Folder) -> None:
+        """For all but the configuration they vary, which was fixed before they were seen."""
         run = folder.run("a", 0.1)
-        other = folder.run("a", 0.1)
-        trials = [{"trial": name, "ratio": 0.05, "days": 365} for name in "abcd"]
+        again, other, adopted = (folder.run(name, 0.1) for name in "aed")
+        trials = [{"trial": name, "ratio": 0.05, "days": 365} for name in "bcd"]
         (run / STORED).write_text(json.dumps({"trials": trials, "checks": []}), encoding="utf-8")
-        assert folder.trials(run).count == folder.trials(other).count == 4
+        # a, e and d have runs of their own; b and c were seen in the evaluation of a alone.
+        assert folder.trials(run).count == folder.trials(again).count == 3
+        assert folder.trials(other).count == folder.trials(adopted).count == 5
 
     def test_what_cannot_be_read_is_said(self, folder: Folder) -> None:
         own, other = folder.run("a", 0.1), folder.run("b", 0.1)

@@ -77,7 +77,8 @@ _CATALOGUE = (
     Metric(
         "trials", "Trials", "count", "return", "N",
         "Distinct configurations in the folder of runs that produced a Sharpe on the same data, "
-        "variations of 'mirrorcore evaluate' included; seeds make no difference.",
+        "those that 'mirrorcore evaluate' tried as variations of another included; seeds make no "
+        "difference.",
     ),
     Metric(
         "deflated_sharpe", "Deflated Sharpe", "probability", "return",

@@ -4,6 +4,9 @@ Read from the folder of runs. A trial is a configuration, not a run: what a run 
 the seed, on which nothing may hang, without the places on this machine, and without the market,
 which its digest stands for. Runs of one configuration are one trial, whatever their seeds; a run
 that failed or was stopped counts as soon as it produced a Sharpe ratio somebody may have seen.
+
+The variations that ``mirrorcore evaluate`` tries are trials for every configuration but the one it
+was called for: that one was fixed before any of them was seen, so none can have led to it.
 """
 
 from __future__ import annotations
@@ -92,7 +95,8 @@ def count_trials(runs: Path, own: Mapping[str, Any]) -> Trials:
             continue
         tracks = [*_own_track(run.identity)]
         try:
-            tracks += _evaluated(run.path)
+            if run.identity.get("trial") != own.get("trial"):
+                tracks += _evaluated(run.path)
         except (OSError, msgspec.MsgspecError, KeyError):
             unread += 1
         for key, track in tracks:

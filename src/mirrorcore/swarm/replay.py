@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from mirrorcore.clock import VirtualClock, VirtualTimeLoop
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
+from mirrorcore.swarm.assembly import Swarm
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Observer
 from mirrorcore.swarm.pace import HistoryPace
 from mirrorcore.swarm.run import Run, RunOutcome, carry_out
@@ -24,12 +25,13 @@ def replay_history(
     progress: Progress | None = None,
     block_rows: int = CHECKPOINT_TICKS,
     delay: int = 0,
-    observers: Sequence[Observer] = (),
+    observe: Callable[[Swarm], Observer] | None = None,
 ) -> RunOutcome:
     """A backtest of the configured swarm over the configured market.
 
     With ``delay`` each decision reaches the order path that many ticks late; the run's identity and
-    fingerprint say so. ``observers`` see each finished block and change nothing.
+    fingerprint say so. ``observe`` makes an observer of the run's swarm: it sees each
+    finished block and changes nothing.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def replay_history(
         full=config.journal.mode == "full",
         without=without,
         delay=delay,
-        observers=observers,
+        observe=observe,
     )
     parts = run.swarm.parts
     pace = HistoryPace(parts.bus, parts.clock)

@@ -8,7 +8,7 @@ import hashlib
 import json
 import signal
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +64,15 @@ class Run:
         full: bool,
         notes: Mapping[str, Any],
         delay: int = 0,
-        observers: Sequence[Observer] = (),
+        observe: Callable[[Swarm], Observer] | None = None,
     ) -> None:
         self.folder = folder
         self.config = config
         self.swarm = swarm
         self.recorder = Recorder(swarm)
         self.scribe = Scribe(swarm, self.recorder, journal, full=full)
-        self.engine = Engine(swarm.parts, [self.scribe, *observers], delay=delay)
+        watching = [] if observe is None else [observe(swarm)]
+        self.engine = Engine(swarm.parts, [self.scribe, *watching], delay=delay)
         self.lives = LifeLog()
         self.mode = mode
         self.warnings: list[str] = []
@@ -95,7 +96,7 @@ class Run:
         without: Sequence[str] = (),
         notes: Mapping[str, Any] | None = None,
         delay: int = 0,
-        observers: Sequence[Observer] = (),
+        observe: Callable[[Swarm], Observer] | None = None,
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
         inputs = {source.name: source.digest(), **_agent_files(config)}
@@ -134,7 +135,7 @@ class Run:
             full=full,
             notes=identity,
             delay=delay,
-            observers=observers,
+            observe=observe,
         )
 
     def begin(self, instant: int) -> None:

@@ -20,6 +20,7 @@ from mirrorcore.interfaces.cli import (
     checks,
     configuration,
     demo,
+    evaluate,
     paper,
     rerun,
     runs,
@@ -43,7 +44,7 @@ def application() -> typer.Typer:
         "nothing downloaded, nothing asked."
     )
     app.callback()(_root)
-    for module in (demo, backtest, paper, rerun, runs, checks, agents, configuration):
+    for module in (demo, backtest, evaluate, paper, rerun, runs, checks, agents, configuration):
         module.register(app)
     return app
 
