@@ -99,7 +99,12 @@ class _Crew:
         if process is None:
             raise MirrorCoreError(f"{job.label} was not begun")
         order = json.dumps(
-            {"config": to_toml(job.config), "delay": job.delay, "folder": self._folder}
+            {
+                "config": to_toml(job.config),
+                "delay": job.delay,
+                "folder": self._folder,
+                "asked_by": os.getpid(),
+            }
         )
         answer, complaint = process.communicate(order)
         with self._lock:

@@ -25,11 +25,12 @@ STOPPED = 130
 
 
 def main() -> int:
-    """One job as JSON on standard input: ``config`` (TOML), ``delay`` and the ``folder`` to work
-    in; the answer as JSON."""
-    asked_by = os.getppid()
+    """One job as JSON on standard input: ``config`` (TOML), ``delay``, the ``folder`` to work in
+    and the process that asks, ``asked_by``; the answer as JSON."""
     signal.signal(signal.SIGTERM, _interrupt)
     job = json.load(sys.stdin)
+    # Told, not looked up: whoever asked may be gone before this process has begun.
+    asked_by = int(job["asked_by"])
 
     def still_wanted(_done: int, _total: int | None) -> None:
         if os.getppid() != asked_by:
