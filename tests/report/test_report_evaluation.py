@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from report_examples import NO_COSTS, START, full_run, run_of, trade
 from mirrorcore.clock import DAY, HOUR, MINUTE
 from mirrorcore.report import HEADLINES, METRICS, evaluate, metrics, summarise
 from mirrorcore.report.bootstrap import Bootstrap, Interval
+from mirrorcore.report.checks import Check
 from mirrorcore.report.results import CostRecord, RunResults
 from mirrorcore.report.verdict import judge
 
@@ -237,8 +239,8 @@ class TestSummary:
 class TestVerdict:
     FULL: ClassVar[dict[str, float | None]] = {
         "sharpe": 2.0,
-        "p_value": 0.01,
-        "expectancy": 1.0,
+        "deflated_sharpe": 0.99,
+        "trials": 3.0,
         "trades": 200.0,
         "days": 365.0,
     }
@@ -247,17 +249,24 @@ class TestVerdict:
     def spread(low: float, high: float) -> Bootstrap:
         return Bootstrap({"sharpe": Interval(low, high)}, 365, 2000, 5.0, 1)
 
+    @staticmethod
+    def check(passed: bool | None) -> Check:
+        return Check("costs", "costs doubled", "Sharpe -0.30", "a Sharpe above 0", passed)
+
     def test_evidence_needs_everything(self) -> None:
-        assert judge(self.FULL, self.spread(0.5, 3)).evidence == "evidence"
+        found = judge(self.FULL, self.spread(0.5, 3))
+        assert found.evidence == "evidence"
+        assert "deflated Sharpe 0.990 (3 configurations tried)" in found.reasons
+        assert "no further check was made" in found.reasons
 
     @pytest.mark.parametrize(
         ("change", "doubt"),
         [
-            ({"p_value": 0.2}, "p of mean profit 0.200"),
-            ({"p_value": None}, "p of mean profit not available"),
-            ({"expectancy": -1.0}, "p of mean profit 0.010"),
-            ({"trades": 29.0}, "29 closed trades"),
-            ({"days": 179.0}, "179 days"),
+            ({"deflated_sharpe": 0.95}, "deflated Sharpe 0.950 (3 configurations tried)"),
+            ({"deflated_sharpe": 0.9499}, "deflated Sharpe 0.949 (3 configurations tried)"),
+            ({"deflated_sharpe": None}, "no deflated Sharpe (3 configurations tried)"),
+            ({"trades": 29.0}, "29 closed trades, needs 30"),
+            ({"days": 179.0}, "179 days, needs 180"),
         ],
     )
     def test_one_doubt_makes_it_weak(self, change: dict[str, float], doubt: str) -> None:
@@ -265,9 +274,33 @@ class TestVerdict:
         assert found.evidence == "weak"
         assert doubt in found.reasons
 
-    def test_zero_inside_is_none_and_below_is_loss(self) -> None:
+    def test_checks_count_when_they_were_made(self) -> None:
+        passed = judge(self.FULL, self.spread(0.5, 3), checks=[self.check(True)])
+        assert passed.evidence == "evidence"
+        assert "passed costs doubled" in passed.reasons
+        failed = judge(self.FULL, self.spread(0.5, 3), checks=[self.check(False)])
+        assert failed.evidence == "weak"
+        assert failed.reasons[1] == ("costs doubled failed: Sharpe -0.30, needs a Sharpe above 0")
+        assert judge(self.FULL, self.spread(0.5, 3), checks=[self.check(None)]).evidence == (
+            "evidence"
+        )
+
+    def test_zero_inside_is_none_and_below_says_loss(self) -> None:
         assert judge(self.FULL, self.spread(-0.1, 3)).evidence == "none"
-        assert judge(self.FULL, self.spread(-3, -0.1)).evidence == "loss"
+        lost = judge(self.FULL, self.spread(-3, -0.1))
+        assert lost.evidence == "none"
+        assert "lies below 0: the loss is no chance" in lost.reasons[0]
+
+    def test_books_that_do_not_balance_prove_nothing(self) -> None:
+        found = judge(self.FULL, self.spread(0.5, 3), residual=Decimal("0.01"))
+        assert found.evidence == "none"
+        assert found.reasons == (
+            "the books do not balance (residual 0.01): no figure can be trusted",
+        )
+
+    def test_what_could_not_be_read_is_said(self) -> None:
+        found = judge(self.FULL, self.spread(0.5, 3), unread=2)
+        assert "2 more folders unreadable and not counted" in found.reasons[1]
 
     def test_without_interval_none(self) -> None:
         made = Bootstrap({}, 3, 0, 0.0, 1, "needs 20 whole UTC days, has 3")

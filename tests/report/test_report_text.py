@@ -137,7 +137,7 @@ class TestScreen:
             assert METRICS[name].formula in text.replace("\n", " ")
         for expected in (
             "residual 0", whole.identity.fingerprint, "crash_dummy", "1,204×", "volume_spike 312",
-            "SOL/USDT is not described", found.verdict.headline,
+            "SOL/USDT is not described", found.verdict.headline, "deflated Sharpe > 0.95",
         ):  # fmt: skip
             assert expected in text
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mirrorcore.config.load import Loaded, load_config
     from mirrorcore.config.mistakes import InvalidConfigError, Mistake, Origin
     from mirrorcore.config.model import RunConfig
-    from mirrorcore.config.render import config_hash, describe, to_toml
+    from mirrorcore.config.render import choice_hash, config_hash, describe, to_toml
 
 _HOMES = {
     "InvalidConfigError": "mistakes",
@@ -21,6 +21,7 @@ _HOMES = {
     "Mistake": "mistakes",
     "Origin": "mistakes",
     "RunConfig": "model",
+    "choice_hash": "render",
     "config_hash": "render",
     "describe": "render",
     "load_config": "load",
@@ -33,6 +34,7 @@ __all__ = [
     "Mistake",
     "Origin",
     "RunConfig",
+    "choice_hash",
     "config_hash",
     "describe",
     "load_config",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,27 @@ def config_hash(config: RunConfig) -> str:
     Places (folders, files) are left out: the data and the code found there have digests of their
     own. The order of keys and the spelling of values (``"60s"``, ``"1m"``) make no difference.
     """
-    pairs = [(dotted(path), value) for path, value in leaves(config) if not _is_place(path)]
+    return _hash(leaves(config))
+
+
+_NO_CHOICE = ("schema_version", "seed", "market", "journal")
+
+
+def choice_hash(config: RunConfig) -> str:
+    """As :func:`config_hash`, of what somebody may have chosen to trade better on a given market.
+
+    Without the seed, the market itself (the digest of the data names it) and how much the journal
+    keeps; ``market.sparse`` counts, since it says how the same candles are read.
+    """
+    return _hash(
+        (path, value)
+        for path, value in leaves(config)
+        if path[0] not in _NO_CHOICE or path == ("market", "sparse")
+    )
+
+
+def _hash(settings: Iterable[tuple[Path, Any]]) -> str:
+    pairs = [(dotted(path), value) for path, value in settings if not _is_place(path)]
     text = json.dumps(pairs, sort_keys=True, ensure_ascii=True, default=toml_value)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

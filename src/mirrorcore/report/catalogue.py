@@ -57,6 +57,25 @@ _CATALOGUE = (
         "skewness γ₃ and kurtosis γ₄ (Bailey & López de Prado 2012). Assumes that this run is the "
         "only one that was tried.",
     ),
+    Metric(
+        "trials", "Trials", "count", "return", "N",
+        "Distinct configurations in the folder of runs that produced a Sharpe on the same data, "
+        "those that 'mirrorcore evaluate' tried as variations of another included; seeds make no "
+        "difference.",
+    ),
+    Metric(
+        "deflated_sharpe", "Deflated Sharpe", "probability", "return",
+        "P(Sharpe > SR₀), SR₀ = √V·((1−γ)Z(1−1/N) + γZ(1−1/(Ne)))",
+        "Probability that the true Sharpe ratio exceeds what the best of N trials without any "
+        "skill is expected to show; V is the variance of the Sharpe over the trials, γ = 0.5772, Z "
+        "the normal quantile. One trial deflates nothing (Bailey & López de Prado 2014).",
+    ),
+    Metric(
+        "track_record", "Minimum track record", "duration", "return",
+        "1 + (1 − γ₃SR + (γ₄−1)/4·SR²)·(Z(0.95)/SR)²",
+        "How long a run with such returns must last before its Sharpe is above 0 at 95 % "
+        "(Bailey & López de Prado 2012); has no value where Sharpe is not above 0.",
+    ),
     # -- risk ----------------------------------------------------------------------------------
     Metric(
         "volatility", "Volatility", "fraction", "risk", "std(r_d, ddof=1)·√365",

@@ -61,3 +61,10 @@ def _continued_fraction(x: float, a: float, b: float) -> float:
 
 def _away_from_zero(value: float) -> float:
     return value if abs(value) > _TINY else _TINY
+
+
+def normal_quantile(p: float) -> float:
+    """The x with Phi(x) = p, 0 < p < 1 (Wichura 1988, as the standard library has it)."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(p)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from mirrorcore.clock import iso
+from mirrorcore.clock import DAY, iso
 from mirrorcore.market.block import Floats, Ints
-from mirrorcore.report import bootstrap, metrics, trade_metrics
+from mirrorcore.report import bootstrap, deflation, metrics, trade_metrics
 from mirrorcore.report.bootstrap import Bootstrap, Interval
 from mirrorcore.report.catalogue import HEADLINES, METRICS
+from mirrorcore.report.checks import Check
 from mirrorcore.report.metrics import Curve, Drawdown
 from mirrorcore.report.results import RunResults
 from mirrorcore.report.swarm_metrics import swarm_figures
-from mirrorcore.report.verdict import Verdict, judge
+from mirrorcore.report.trials import Standing, Trials
+from mirrorcore.report.verdict import RULE, Verdict, judge
 
 SHORTEST_YEAR = 30.0
 """Days below which nothing is compounded to a year."""
@@ -35,7 +37,7 @@ class Evaluation:
     """What screens and files show. ``measures`` holds every name of ``METRICS``.
 
     ``shadow`` and ``market`` hold the headlines of the ungated book and of buy & hold, and nothing
-    where those were not recorded.
+    where those were not recorded. ``checks`` are those that were made beside the run.
     """
 
     measures: Mapping[str, Measure]
@@ -45,6 +47,8 @@ class Evaluation:
     drawdowns: tuple[Drawdown, ...]
     months: tuple[tuple[str, float], ...]
     verdict: Verdict
+    trials: Trials
+    checks: tuple[Check, ...]
     swarm_intervals: Mapping[str, Interval] = field(default_factory=dict)
 
     def interval(self, name: str) -> Interval | None:
@@ -55,8 +59,12 @@ class Evaluation:
         return self.bootstrap.intervals.get(name) or self.swarm_intervals.get(name)
 
 
-def evaluate(results: RunResults) -> Evaluation:
-    """Every figure of ``results``. The same results give the same figures, intervals included."""
+def evaluate(results: RunResults, standing: Standing | None = None) -> Evaluation:
+    """Every figure of ``results``. The same results give the same figures, intervals included.
+
+    ``standing`` is what was tried and checked beside the run; left out, it stands alone.
+    """
+    beside = standing or Standing()
     curve = _curve(results, results.equity)
     market = _curve(results, results.benchmark) if len(results.benchmark) else None
     shadow = _curve(results, results.shadow_equity) if len(results.shadow_equity) else None
@@ -64,6 +72,7 @@ def evaluate(results: RunResults) -> Evaluation:
     figures, swarm_intervals = swarm_figures(results)
     measures = (
         curve_measures(curve)
+        | _trial_measures(curve, beside.trials)
         | _drawdown_measures(curve, found)
         | _market_measures(curve, market)
         | _trade_measures(results)
@@ -79,7 +88,15 @@ def evaluate(results: RunResults) -> Evaluation:
         bootstrap=spread,
         drawdowns=tuple(found),
         months=tuple(metrics.monthly_returns(curve)) if len(results.ts) else (),
-        verdict=judge({name: m.value for name, m in measures.items()}, spread),
+        verdict=judge(
+            {name: m.value for name, m in measures.items()},
+            spread,
+            residual=results.accounting_residual,
+            unread=beside.trials.unread,
+            checks=beside.checks,
+        ),
+        trials=beside.trials,
+        checks=beside.checks,
         swarm_intervals=swarm_intervals,
     )
 
@@ -89,7 +106,8 @@ def summarise(results: RunResults, evaluation: Evaluation | None = None) -> dict
 
     ``metrics`` maps each name to its number or null, ``not_available`` the null ones to the reason,
     ``intervals`` each headline to ``{"low", "high"}``. Durations are in seconds. Beside them:
-    ``verdict``, ``drawdowns`` (deepest first) and how the intervals were made (``bootstrap``).
+    ``verdict`` with its rule, the ``trials`` and ``checks`` it rests on, ``drawdowns`` (deepest
+    first) and how the intervals were made (``bootstrap``).
     """
     found = evaluation or evaluate(results)
     intervals = {name: found.interval(name) for name in (*HEADLINES, *found.swarm_intervals)}
@@ -121,7 +139,13 @@ def summarise(results: RunResults, evaluation: Evaluation | None = None) -> dict
             }
             for d in found.drawdowns
         ],
-        "verdict": {"evidence": found.verdict.evidence, "reasons": list(found.verdict.reasons)},
+        "verdict": {
+            "evidence": found.verdict.evidence,
+            "reasons": list(found.verdict.reasons),
+            "rule": RULE,
+        },
+        "trials": asdict(found.trials),
+        "checks": [asdict(check) for check in found.checks],
     }
 
 
@@ -182,6 +206,26 @@ def curve_measures(curve: Curve) -> dict[str, Measure]:
         "best_day": measure(np.max(returns, initial=-np.inf), one),
         "worst_day": measure(np.min(returns, initial=np.inf), one),
         "days": measure(len(returns)),
+    }
+
+
+def _trial_measures(curve: Curve, trials: Trials) -> dict[str, Measure]:
+    """The Sharpe ratio in view of what else was tried, and of how long it has been shown."""
+    _, closes = metrics.daily_closes(curve)
+    returns = metrics.daily_returns(closes)
+    none = _too_few(curve, closes, returns)
+    none = none or ("" if metrics.volatility(returns) > 0 else "daily returns never vary")
+    above = none or ("" if metrics.sharpe(returns) > 0 else "Sharpe is not above 0")
+    return {
+        "trials": measure(trials.count),
+        "deflated_sharpe": measure(
+            deflation.deflated_sharpe(returns, trials.count, trials.variance)
+        )
+        if not none
+        else Measure(None, none),
+        "track_record": measure(deflation.minimum_track_record(returns) * DAY)
+        if not above
+        else Measure(None, above),
     }
 
 

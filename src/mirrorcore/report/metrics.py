@@ -156,11 +156,16 @@ def probabilistic_sharpe(returns: Floats, benchmark: float = 0.0) -> float:
     ratio = float(sharpe(returns, periods=1.0))
     if not np.isfinite(ratio):
         return float("nan")
+    skewness, kurtosis = moments(returns)
+    return psr(ratio, n, skewness, kurtosis, benchmark)
+
+
+def moments(returns: Floats) -> tuple[float, float]:
+    """Skewness g3 and kurtosis g4 (3 for a normal) of returns that vary, as population moments."""
     centred = returns - returns.mean()
     second = float(np.mean(centred**2))
     skewness = float(np.mean(centred**3)) / second**1.5
-    kurtosis = float(np.mean(centred**4)) / second**2
-    return psr(ratio, n, skewness, kurtosis, benchmark)
+    return skewness, float(np.mean(centred**4)) / second**2
 
 
 def psr(ratio: float, n: int, skewness: float, kurtosis: float, benchmark: float) -> float:

@@ -55,12 +55,29 @@ def masthead(results: RunResults, found: Evaluation) -> Markup:
             "div",
             element("strong", found.verdict.headline),
             element("span", "; ".join(found.verdict.reasons)),
+            _checks(found),
             element("details", element("summary", "the rule"), element("p", verdict.RULE)),
             class_=f"verdict {found.verdict.evidence}",
         ),
         element("div", *(_card(name, found) for name in _CARDS), class_="cards"),
         _warnings(results),
     )
+
+
+def _checks(found: Evaluation) -> Markup:
+    """What 'mirrorcore evaluate' found, a line each; nothing where it was not run."""
+    if not found.checks:
+        return Markup("")
+    lines = (
+        element(
+            "li",
+            f"{check.label}: ",
+            element("strong", check.outcome),
+            f", {check.shown}; needs {check.bar}. {check.guards}",
+        )
+        for check in found.checks
+    )
+    return element("ul", *lines)
 
 
 def _status_style(status: str) -> str:

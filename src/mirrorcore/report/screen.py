@@ -22,6 +22,7 @@ from mirrorcore.report.formatting import (
 )
 from mirrorcore.report.results import RunResults
 from mirrorcore.report.screen_agents import ScreenAgents
+from mirrorcore.report.verdict import SHORT_RULE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +57,7 @@ _SHORT = {
 }
 """What the screen shows of the swarm, in fewer words than elsewhere."""
 
-_VERDICT_STYLES = {"evidence": "green", "weak": "yellow", "none": "bold", "loss": "red"}
+_VERDICT_STYLES = {"evidence": "green", "weak": "yellow", "none": "bold"}
 _FIGURES = (
     ("trades", "win_rate", "profit_factor", "expectancy", "p_value"),
     ("exposure", "mean_gross", "turnover", "fees_paid", "slippage_paid"),
@@ -139,6 +140,12 @@ class _Screen:
             (verdict.headline, _VERDICT_STYLES[verdict.evidence]),
             f": {'; '.join(verdict.reasons)}",
         )
+        for check in self.found.checks:
+            self._print(
+                (f"  {check.label}: ", "dim"),
+                (check.outcome, "" if check.passed else "yellow"),
+                f", {check.shown}; needs {check.bar}",
+            )
 
     def _table(self, *columns: tuple[str, bool], gap: int = 2) -> Table:
         """A table whose numbers are never cut; names give way where the terminal is narrow."""
@@ -245,6 +252,7 @@ class _Screen:
     def _definitions(self) -> None:
         parts = [f"{METRICS[name].label} = {METRICS[name].formula}" for name in HEADLINES]
         self._print((f"{'; '.join(parts)}. {NOTE_DAYS}", "dim"))
+        self._print((f"Verdict: {SHORT_RULE}.", "dim"))
 
 
 def sparkline(results: RunResults, width: int) -> str:

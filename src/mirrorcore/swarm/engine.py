@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -92,7 +93,8 @@ class Parts:
 class Engine:
     """Runs blocks of market through a swarm."""
 
-    def __init__(self, parts: Parts, observers: Sequence[Observer] = ()) -> None:
+    def __init__(self, parts: Parts, observers: Sequence[Observer] = (), *, delay: int = 0) -> None:
+        """``delay``: ticks after which a decision reaches the order path; 0 is at once."""
         self._parts = parts
         self._bus = parts.bus
         parts.bus.on_event(self._on_event)
@@ -111,6 +113,7 @@ class Engine:
         self._wanted = [0.0] * symbols
         self._target_row: Floats = np.zeros(symbols)
         self._share = -1.0
+        self._late: deque[list[float]] = deque([[0.0] * symbols] * delay)
         self.learned: tuple[Floats, Floats] | None = None
         """Scores and paper results of the voters when the run began, from the warm-up."""
 
@@ -283,6 +286,9 @@ class Engine:
             self._target_row = record.stage.conclusions.targets[row]
             self._wanted = (self._target_row * gate.share).tolist()
         wanted = self._wanted
+        if self._late:
+            self._late.append(wanted)
+            wanted = self._late.popleft()
         if gate.silent:
             wanted = self._not_growing(wanted, record.prices[row])
         self._path.step(ts, wanted, record.prices[row], record.equity[-1], fresh)

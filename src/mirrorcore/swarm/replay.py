@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from mirrorcore.clock import VirtualClock, VirtualTimeLoop
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
-from mirrorcore.swarm.engine import CHECKPOINT_TICKS
+from mirrorcore.swarm.assembly import Swarm
+from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Observer
 from mirrorcore.swarm.pace import HistoryPace
 from mirrorcore.swarm.run import Run, RunOutcome, carry_out
 from mirrorcore.swarm.sources import open_source
@@ -23,8 +24,14 @@ def replay_history(
     without: Sequence[str] = (),
     progress: Progress | None = None,
     block_rows: int = CHECKPOINT_TICKS,
+    delay: int = 0,
+    observe: Callable[[Swarm], Observer] | None = None,
 ) -> RunOutcome:
     """A backtest of the configured swarm over the configured market.
+
+    With ``delay`` each decision reaches the order path that many ticks late; the run's identity and
+    fingerprint say so. ``observe`` makes an observer of the run's swarm: it sees each
+    finished block and changes nothing.
 
     Raises
     ------
@@ -33,7 +40,13 @@ def replay_history(
     """
     source = source or open_source(config)
     run = Run.open(
-        config, source, mode="replay", full=config.journal.mode == "full", without=without
+        config,
+        source,
+        mode="replay",
+        full=config.journal.mode == "full",
+        without=without,
+        delay=delay,
+        observe=observe,
     )
     parts = run.swarm.parts
     pace = HistoryPace(parts.bus, parts.clock)

@@ -65,7 +65,10 @@ def rerun(
     if "start_tick" not in identity:
         # As far as it went: it may have been interrupted.
         source = Shortened(source, int(identity["ticks"]))
-        outcome = replay_history(config, source=source, without=without, progress=progress)
+        delay = int(identity.get("delay_ticks", 0))
+        outcome = replay_history(
+            config, source=source, without=without, progress=progress, delay=delay
+        )
     else:
         outcome = _again(recorded, config, source, without, progress)
     if outcome.results.identity.status != RunStatus.FINISHED:

@@ -5,25 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
 import signal
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import mirrorcore
 from mirrorcore.clock import Stopwatch
-from mirrorcore.config import config_hash, to_toml
+from mirrorcore.config import choice_hash, config_hash, to_toml
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.journal import Journal, JournalFullError, RunDirectory, RunRegistry, RunStatus
+from mirrorcore.report.metrics import daily_closes, daily_returns, with_start
 from mirrorcore.report.results import RunIdentity, RunResults
 from mirrorcore.report.store import save_results
+from mirrorcore.report.trials import daily_of, track_of
 from mirrorcore.swarm.assembly import Swarm, assemble
 from mirrorcore.swarm.checkpoint import capture
 from mirrorcore.swarm.digests import fingerprint
-from mirrorcore.swarm.engine import CHECKPOINT_TICKS, BlockRecord, Engine
+from mirrorcore.swarm.engine import CHECKPOINT_TICKS, BlockRecord, Engine, Observer
 from mirrorcore.swarm.environment import package_versions, peak_memory_mb, processor_class
 from mirrorcore.swarm.lives import LifeLog
 from mirrorcore.swarm.outcome import results_of
@@ -62,13 +65,16 @@ class Run:
         mode: str,
         full: bool,
         notes: Mapping[str, Any],
+        delay: int = 0,
+        observe: Callable[[Swarm], Observer] | None = None,
     ) -> None:
         self.folder = folder
         self.config = config
         self.swarm = swarm
         self.recorder = Recorder(swarm)
         self.scribe = Scribe(swarm, self.recorder, journal, full=full)
-        self.engine = Engine(swarm.parts, [self.scribe, self])
+        watching = [] if observe is None else [observe(swarm)]
+        self.engine = Engine(swarm.parts, [self.scribe, self, *watching], delay=delay)
         self.lives = LifeLog()
         self.mode = mode
         self.warnings: list[str] = []
@@ -91,6 +97,8 @@ class Run:
         full: bool,
         without: Sequence[str] = (),
         notes: Mapping[str, Any] | None = None,
+        delay: int = 0,
+        observe: Callable[[Swarm], Observer] | None = None,
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
         inputs = {source.name: source.digest(), **agent_files(config)}
@@ -100,6 +108,7 @@ class Run:
         identity = {
             "config": to_toml(config),
             "config_hash": config_hash(config),
+            "trial": trial_key(config, without, delay),
             "without": list(without),
             "versions": package_versions(),
             "processor": processor_class(),
@@ -108,6 +117,7 @@ class Run:
             "symbols": list(source.symbols),
             "bar_ns": source.bar_ns,
             "inputs": inputs,
+            **({"delay_ticks": delay} if delay else {}),
             **(notes or {}),
         }
         folder = registry.create(mode, identity)
@@ -118,7 +128,17 @@ class Run:
         except BaseException:
             folder.finish(RunStatus.FAILED)
             raise
-        return cls(folder, config, swarm, journal, mode=mode, full=full, notes=identity)
+        return cls(
+            folder,
+            config,
+            swarm,
+            journal,
+            mode=mode,
+            full=full,
+            notes=identity,
+            delay=delay,
+            observe=observe,
+        )
 
     def begin(self, instant: int, tick: int = 0) -> None:
         """The instant at which the run holds its initial equity, and its first tick."""
@@ -158,6 +178,7 @@ class Run:
         parts = {
             "seed": str(self.config.seed),
             **{f"input:{name}": digest for name, digest in inputs.items()},
+            **({"delay": str(delay)} if (delay := self._notes.get("delay_ticks", 0)) else {}),
             **swarm.digests.results(),
         }
         mark = fingerprint(parts)
@@ -175,6 +196,7 @@ class Run:
             parts=parts,
             journal_head=self._journal.head,
             ticks=recorder.ticks,
+            track=asdict(track_of(daily_of(results))),
         )
         return RunOutcome(self.folder.id, self.folder.path, results, parts)
 
@@ -185,7 +207,16 @@ class Run:
         except JournalFullError:
             self._journal.abandon()
         finally:
-            self.folder.finish(RunStatus.FAILED)
+            self.folder.finish(RunStatus.FAILED, **self._seen())
+
+    def _seen(self) -> dict[str, Any]:
+        """The track of a run that failed: what it earned until then may have been looked at."""
+        columns, ledger = self.recorder.columns, self.swarm.parts.path.ledger
+        if not columns.ts:
+            return {}
+        initial = ledger.initial / float(10**ledger.units.places)
+        curve = with_start(columns.instants(), columns.joined("equity"), self._start, initial)
+        return {"track": asdict(track_of(daily_returns(daily_closes(curve)[1])))}
 
     def _identity(self, status: RunStatus, mark: str, parts: Mapping[str, str]) -> RunIdentity:
         source, recorder = self.swarm.source, self.recorder
@@ -213,6 +244,15 @@ class Run:
             symbol_bars=recorder.symbol_bars,
             ticks=recorder.ticks,
         )
+
+
+def trial_key(config: RunConfig, without: Sequence[str] = (), delay: int = 0) -> str:
+    """Names what was tried: runs with one key differ in seed, place or market alone."""
+    left_out = sorted({*config.agents.without, *without})
+    agents = config.agents.model_copy(update={"without": ()})
+    plain = config.model_copy(update={"agents": agents})
+    told = [choice_hash(plain), left_out, sorted(agent_files(config).items()), delay]
+    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
 
 
 def agent_files(config: RunConfig) -> dict[str, str]:

@@ -21,6 +21,7 @@ from mirrorcore.interfaces.cli import (
     checks,
     configuration,
     demo,
+    evaluate,
     paper,
     rerun,
     runs,
@@ -46,7 +47,8 @@ def application() -> typer.Typer:
     )
     app.callback()(_root)
     for module in (
-        demo, backtest, paper, rerun, runs, why, attribution, checks, agents, configuration,
+        demo, backtest, evaluate, paper, rerun, runs, why, attribution, checks, agents,
+        configuration,
     ):  # fmt: skip
         module.register(app)
     return app

@@ -100,8 +100,9 @@ def tell(session: Session, outcome: RunOutcome, *, page: bool = True) -> Told:
 def tell_results(folder: Path, results: RunResults, page: Path | None) -> Told:
     """The same for results, with the page at a place of choice or nowhere."""
     from mirrorcore.report import evaluate, write_page
+    from mirrorcore.report.trials import standing_of
 
-    found = evaluate(results)
+    found = evaluate(results, standing_of(folder))
     if page is not None:
         write_page(results, page, found)
     return Told(folder, results, found, page)
