@@ -14,6 +14,7 @@ POINTS = (
     # First, in a small process: a child's peak memory counts from its parent's size at the fork.
     "footprint",
     "real_data",
+    "real_report",
     "speed",
     "lookahead",
     "spectators",

@@ -133,6 +133,17 @@ def test_every_trade_of_a_run_is_explained_by_an_equal_stretch(run: RunInfo) -> 
         assert answer.trade.symbol in answer.headline
 
 
+def test_a_run_whose_decisions_came_late_is_run_again_as_late(tmp_path: Path) -> None:
+    config = configured(tmp_path, costs__fee_bps=0, costs__slippage_bps=0)
+    outcome = replay_history(config, block_rows=EVERY, delay=2)
+    info = RunRegistry(outcome.path.parent).find(outcome.run_id)
+    late = [trade["id"] for trade in trades_of(info)][-3:]
+    for answer in explain_all(info, [str(name) for name in late]):
+        assert answer.proof.same is True
+        assert answer.proof.begun_at[0] is not None
+        assert answer.proof.orders_compared > 0
+
+
 def test_an_order_and_its_fill(run: RunInfo) -> None:
     with JournalReader(run.journal) as reader:
         fills = [entry.body for entry in reader.entries("fill")]

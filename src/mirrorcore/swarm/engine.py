@@ -329,6 +329,7 @@ class Engine:
             "wanted": self._wanted,
             "target_row": self._target_row,
             "share": self._share,
+            "late": list(self._late),
             "learned": None if self.learned is None else list(self.learned),
         }
 
@@ -340,6 +341,7 @@ class Engine:
         self._peak = int(memory["peak"])
         self._wanted, self._target_row = memory["wanted"], memory["target_row"]
         self._share = memory["share"]
+        self._late = deque(memory["late"])
         learned = memory["learned"]
         self.learned = None if learned is None else (learned[0], learned[1])
 

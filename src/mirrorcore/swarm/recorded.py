@@ -56,6 +56,7 @@ class Recorded:
             self.reader.close()
             raise
         self.without: Sequence[str] = tuple(self.identity["without"])
+        self.delay = int(self.identity.get("delay_ticks", 0))
         self.first = int(self.identity.get("start_tick", 0))
         self.by_records = "start_tick" in self.identity
         """Whether the journal has every record it was run on: paper, and its repetitions."""

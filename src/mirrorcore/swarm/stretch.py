@@ -152,7 +152,7 @@ def _run(
     source = recorded.source
     swarm = assemble(recorded.config, source, recorded.info.id, without=recorded.without)
     tape = _Tape(recorded, swarm, again)
-    engine = Engine(swarm.parts, [tape])
+    engine = Engine(swarm.parts, [tape], delay=recorded.delay)
     pace = _pace(recorded, swarm)
     start = recorded.first if stretch.start is None else stretch.start[0]
     again.begun.append(None if stretch.start is None else start)
