@@ -9,6 +9,7 @@ import pytest
 from command_calls import EXAMPLES, SMALL, Call, Caller
 
 from mirrorcore.journal import JournalReader
+from mirrorcore.swarm.recruiting import STANDARD
 
 PROMISED = {
     "run_id", "fingerprint", "fingerprint_parts", "symbol_bars", "ticks", "cpu_s", "wall_s",
@@ -119,7 +120,9 @@ def test_paper_runs_to_the_end_and_replays_to_the_same(call: Caller) -> None:
     assert paper.code == 0
     assert paper.document["mode"] == "paper"
     assert paper.document["ticks"] == 330 - 288
-    assert "15 agents running" in paper.err  # without a terminal: lines, beside the document
+    assert (
+        f"{len(STANDARD)} agents running" in paper.err
+    )  # without a terminal: lines, beside the document
     assert call("replay", "last", "--json").document["same"] is True
 
 
@@ -188,7 +191,7 @@ def test_demo_crashes_an_agent_and_it_recovers(call: Caller) -> None:
     assert crashed["restarts"] >= 2
     assert crashed["state"] == "running"
     others = [agent for name, agent in paper["agents"].items() if name != "ChainWatcher"]
-    assert [agent["failures"] for agent in others] == [0] * 14
+    assert [agent["failures"] for agent in others] == [0] * (len(STANDARD) - 1)
     told = shown.err.splitlines()
     marks = ("failure DrillFault", "isolated", "restart", "recovered")
     seen = [next(i for i, line in enumerate(told) if mark in line) for mark in marks]
@@ -207,7 +210,7 @@ def test_own_agents_vote_and_trade(call: Caller) -> None:
         assert agent["failures"] == 0
     assert together["fills"] > 0
     # They alone: every order comes of their votes. Free of cost, or two days would be too short.
-    others = "MomentumScout,MeanReverter,SentimentEar,ChainWatcher"
+    others = "MomentumScout,MeanReverter,SentimentEar,ChainWatcher,MacroWatcher"
     free = ("--fee", "0", "--slippage", "0")
     alone = call(
         "backtest", "-c", file, "--bars", "500", "--without", others, *free, "--no-report", "--json"

@@ -115,7 +115,8 @@ def test_voters_and_desk_add_up_to_the_result_of_the_run(tmp_path: Path) -> None
     parts = [agent.contribution for agent in results.agents if agent.contribution is not None]
     assert len(parts) == sum(agent.votes for agent in results.agents) > 0
     assert results.fills > 0
-    assert all(part != 0 for part in parts)
+    silent = {a.id for a in results.agents if a.votes and a.contribution == 0}
+    assert silent <= {"MacroWatcher"}  # whose releases are weeks apart
     assert results.swarm.desk is not None
     total = sum((Fraction(part) for part in [*parts, results.swarm.desk]), Fraction(0))
     gained = float(results.equity[-1]) - results.initial_equity
@@ -133,8 +134,9 @@ def test_whole_runs_attribute_alike_in_any_blocks(tmp_path: Path, agents: str) -
         for rows in (7, 400)
     ]
     assert found[0].tobytes() == found[1].tobytes()
-    assert len(found[0]) == (5 if agents else 4)
-    assert np.all(found[0][1:] != 0)  # the first still waits for its longest mean
+    assert len(found[0]) == (6 if agents else 5)
+    # MomentumScout still waits for its longest mean, MacroWatcher for releases enough.
+    assert np.all(np.delete(found[0], [0, 4]) != 0)
 
 
 def test_without_a_gate_clips_and_costs_the_voters_explain_the_book(tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def test_by_default_voters_and_whom_the_gate_listens_to_are_in_question(run: Run
     told: list[tuple[int, int | None]] = []
     found = attribute(run, pairs=2, progress=lambda done, total: told.append((done, total)))
     assert {a.id for a in found.agents} == {
-        "MomentumScout", "MeanReverter", "ChainWatcher",
-        "EgoProcessor", "FearAnalyzer", "SelfAwarenessAgent", "RiskSentinel",
+        "MomentumScout", "MeanReverter", "ChainWatcher", "MacroWatcher",
+        "EgoProcessor", "FearAnalyzer", "SelfAwarenessAgent", "RiskSentinel", "GreedSensor",
     }  # fmt: skip
     assert found.method == "sampled"
     assert found.orders == 4
