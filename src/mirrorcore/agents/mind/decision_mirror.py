@@ -52,7 +52,7 @@ class DecisionMirror(TickAgent):
 
     kind: ClassVar[str] = "decision_mirror"
     votes: ClassVar[bool | None] = False
-    cadence_ns = HOUR
+    cadence_ns = 4 * HOUR
     state: ClassVar[Mapping[str, StateField]] = {
         "consistency": StateField("change of targets that follows the edges", "", 0, 1),
         "flip_rate": StateField("decisions that turn a position over", "", 0, 1),
