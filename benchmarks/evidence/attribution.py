@@ -17,9 +17,10 @@ from mirrorcore.report.attribution import Attribution
 from mirrorcore.report.results import RunResults
 from mirrorcore.swarm.attribution import attribute
 from mirrorcore.swarm.replay import replay_history
-from mirrorcore.swarm.shapley import MOST_EXACT
 
 FOLDER = "crypto_5m"
+PAIRS = 3
+"""Of antithetic orders of the default agents: adding up is to be shown, not small errors."""
 CLOSE = 1e-9
 """Of initial equity, the largest sum of roundings."""
 UNREAD = "TradeAnalyst"
@@ -85,12 +86,12 @@ def _shared(recorded: RunInfo, results: RunResults, *, quick: bool) -> dict[str,
         (agent for agent in results.agents if agent.votes),
         key=lambda agent: (-abs(agent.contribution or 0.0), agent.id),
     )
-    most = 1 if quick else MOST_EXACT - 1
+    most = 1 if quick else 3
     few = [agent.id for agent in pulled[:most]] + [UNREAD]
     jobs = os.cpu_count() or 1
     found = {"exact": attribute(recorded, agents=few, jobs=jobs)}
     if not quick:
-        found["sampled"] = attribute(recorded, jobs=jobs)
+        found["sampled"] = attribute(recorded, pairs=PAIRS, jobs=jobs)
     return found
 
 

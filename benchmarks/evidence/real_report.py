@@ -55,7 +55,7 @@ MARKETS: dict[str, tuple[str, str, dict[str, str]]] = {
         {
             "timeframe": "1h",
             "symbols": '["AUDUSD", "GBPUSD"]',
-            "span": 'timerange = "20200101-20220101"',
+            "span": 'timerange = "20210101-20220101"',
         },
     ),
 }
