@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mirrorcore.agents.base import StateField, Tick, TickAgent
+from mirrorcore.agents.mind.emotion import EmotionState, Surprise
 from mirrorcore.agents.mind.opinions import Opinions
 from mirrorcore.agents.parameters import Duration, duration, positive
-from mirrorcore.agents.reading import Freshness, Pulse, halved
+from mirrorcore.agents.reading import Freshness, Pulse, halved, number
 from mirrorcore.clock import DAY, HOUR
+from mirrorcore.errors import ConfigError
 from mirrorcore.market.block import Floats
 
 _PRIOR_SPREAD = 0.02
@@ -39,7 +41,9 @@ class SelfAwarenessAgent(TickAgent):
     Its mean delay after a loss is (h - 1) / (IC0² / 2) observations; it falls again when skill
     returns. A voter whose trust is below ``least_ic`` has nothing to lose and its S fades.
 
-    Opinions: see :class:`~mirrorcore.agents.mind.opinions.Opinions`.
+    Opinions: see :class:`~mirrorcore.agents.mind.opinions.Opinions`. Mood: what the shadow book
+    earned against what was predicted, and how fear moves, appraised as emotions
+    (:class:`~mirrorcore.agents.mind.emotion.EmotionState`). The mood is reported and gates nothing.
 
     Parameters
     ----------
@@ -48,6 +52,8 @@ class SelfAwarenessAgent(TickAgent):
     threshold: h.
     reference_ic: IC0 of all voters; None takes each voter's own trust.
     least_ic: smallest |IC0| that is watched.
+    fear: id of the agent whose fear moves the mood.
+    emotion, mood: half-lives of the two.
     """
 
     kind: ClassVar[str] = "self_awareness"
@@ -63,6 +69,11 @@ class SelfAwarenessAgent(TickAgent):
         "opinions": StateField("effective number of independent voters", "voters", 0, np.inf),
         "coherence": StateField("0 all votes independent, 1 all alike", "", 0, 1),
         "m_herd": StateField("gate factor", "", 0, 1),
+        "pleasure": StateField("mood: 1 pleased, -1 displeased", "", -1, 1),
+        "arousal": StateField("mood: 1 excited, -1 calm", "", -1, 1),
+        "dominance": StateField("mood: 1 in control, -1 helpless", "", -1, 1),
+        "emotion": StateField("the emotion felt most", shape="text"),
+        "intensity": StateField("of that emotion", "", 0, 1),
         "confidence": StateField("how fresh scores and votes are", "", 0, 1),
     }
 
@@ -75,6 +86,9 @@ class SelfAwarenessAgent(TickAgent):
         threshold: float = 4.6,
         reference_ic: float | None = None,
         least_ic: float = 0.003,
+        fear: str = "FearAnalyzer",
+        emotion: Duration = "8h",
+        mood: Duration = "3d",
     ) -> None:
         super().__init__(agent_id, ("performance",))
         self.half_life_ns = duration(half_life, "half_life")
@@ -84,6 +98,13 @@ class SelfAwarenessAgent(TickAgent):
         if reference_ic is not None:
             positive(reference_ic, "reference_ic")
         self.least_ic = positive(least_ic, "least_ic")
+        self.fear = fear
+        self.emotion_ns = duration(emotion, "emotion")
+        self.mood_ns = duration(mood, "mood")
+        if self.emotion_ns == self.mood_ns:
+            raise ConfigError(
+                "emotion and mood have one half-life", hint="an emotion passes faster than a mood"
+            )
 
     def prepare(self) -> None:
         voters = len(self.context.voters)
@@ -98,6 +119,10 @@ class SelfAwarenessAgent(TickAgent):
         self._error: Floats = np.full(voters, _PRIOR_SPREAD)
         self._phi: Floats = np.ones(voters)
         self._appraised = 0
+        self._emotion = EmotionState(self.emotion_ns, self.mood_ns)
+        self._surprise = Surprise(self.context.bar_ns)
+        self._fear = math.nan
+        self._felt = 0
 
     def remember(self) -> dict[str, Any]:
         return {
@@ -107,6 +132,10 @@ class SelfAwarenessAgent(TickAgent):
             "arrays": [self._last, self._sums, self._spread],
             "voters": [self._cusum, self._trust, self._error, self._phi],
             "appraised": self._appraised,
+            "emotion": self._emotion.checkpoint(),
+            "surprise": self._surprise.checkpoint(),
+            "fear": self._fear,
+            "felt": self._felt,
         }
 
     def recall(self, memory: dict[str, Any]) -> None:
@@ -116,15 +145,23 @@ class SelfAwarenessAgent(TickAgent):
         self._last, self._sums, self._spread = memory["arrays"]
         self._cusum, self._trust, self._error, self._phi = memory["voters"]
         self._appraised = memory["appraised"]
+        self._emotion.restore(memory["emotion"])
+        self._surprise.restore(memory["surprise"])
+        self._fear, self._felt = memory["fear"], memory["felt"]
 
     def _analyze(self, tick: Tick) -> Mapping[str, Any]:
+        self._emotion.pass_time(tick.ts - self._felt if self._felt else 0)
+        self._felt = tick.ts
         if self._pulse.beats(tick.ts):
             elapsed = tick.ts - self._appraised if self._appraised else 0
             self._appraised = tick.ts
             self._grow(len(self.context.voters))
             self._appraise(tick, elapsed)
+            self._feel(tick, elapsed)
             if self._opinions.hear(tick, self.context, elapsed, self.period_ns):
                 self._fresh.saw("votes", tick.ts)
+        pleasure, arousal, dominance = self._emotion.mood.tolist()
+        emotion, intensity = self._emotion.strongest
         return {
             "trust": self._trust,
             "trust_error": self._error,
@@ -132,8 +169,22 @@ class SelfAwarenessAgent(TickAgent):
             "opinions": self._opinions.usual,
             "coherence": self._opinions.coherence,
             "m_herd": self._opinions.factor,
+            "pleasure": pleasure,
+            "arousal": arousal,
+            "dominance": dominance,
+            "emotion": emotion,
+            "intensity": intensity,
             "confidence": self._fresh.value(tick.ts),
         }
+
+    def _feel(self, tick: Tick, elapsed: int) -> None:
+        equity = number(tick.performance, "shadow_equity")
+        volatility = number(tick.performance, "shadow_volatility")
+        view = tick.state(self.fear)
+        fear = math.nan if view is None or view.stale else number(view.state, "fear")
+        surprise = self._surprise.after(equity, volatility, elapsed)
+        self._emotion.appraise(surprise, fear, self._fear)
+        self._fear = fear
 
     def _grow(self, voters: int) -> None:
         """Room for voters that have joined at the end; what is known of the others stays."""
