@@ -27,6 +27,7 @@ from mirrorcore.agents.desk.intervals import decay, segments
 from mirrorcore.agents.desk.recalibration import Recalibrator, log_odds
 from mirrorcore.clock import DAY, HOUR
 from mirrorcore.market.block import Floats, Ints
+from mirrorcore.report.calibration import calibration_error
 from mirrorcore.swarm.assembly import assemble
 from mirrorcore.swarm.engine import Engine
 from mirrorcore.swarm.sources import open_source
@@ -141,12 +142,6 @@ def calibration(ts: Ints, votes: Floats, closes: Floats) -> dict[str, Any]:
 def _probability(stated: Floats) -> Floats:
     p: Floats = 1.0 / (1.0 + np.exp(-stated))
     return p
-
-
-def calibration_error(p: Floats, y: Floats, bins: int = 15) -> float:
-    """Σ n_b / n |mean y - mean p| over bins of equal mass."""
-    groups = np.array_split(np.argsort(p, kind="stable"), bins)
-    return float(sum(len(g) / len(p) * abs(p[g].mean() - y[g].mean()) for g in groups))
 
 
 def run(*, quick: bool = False) -> Finding:
