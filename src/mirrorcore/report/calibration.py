@@ -56,7 +56,7 @@ def perfect_error(p: Floats, bins: int = BINS) -> float:
     (Bröcker, 2009, on what finite samples show of a calibrated forecast.) Needs some ten expected
     events of either kind a bin; below that the normal overstates.
     """
-    _check(p, p >= 0.5)
+    _check(p, np.zeros_like(p))
     spread = p * (1.0 - p)
     groups = _equal_mass(p, bins)
     gaps = (len(g) / len(p) * math.sqrt(float(spread[g].mean()) / len(g)) for g in groups)
@@ -65,7 +65,7 @@ def perfect_error(p: Floats, bins: int = BINS) -> float:
 
 def binned(p: Floats, bins: int = BINS) -> Floats:
     """Each forecast replaced by the mean of its bin of equal mass: a forecast of few values."""
-    _check(p, p >= 0.5)
+    _check(p, np.zeros_like(p))
     stated = np.empty(len(p))
     for group in _equal_mass(p, bins):
         stated[group] = p[group].mean()

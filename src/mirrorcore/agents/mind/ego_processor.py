@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from mirrorcore.agents.base import StateField, Tick, TickAgent
+from mirrorcore.agents.mind.self_attribution import SelfAttribution
 from mirrorcore.agents.parameters import Duration, duration, positive
 from mirrorcore.agents.reading import (
     Freshness,
@@ -47,6 +48,9 @@ class EgoProcessor(TickAgent):
     * stress does not look at confidence: strain u = drawdown of the real book over the limit,
       target 1 - exp(-2u), rises at once, fades with half the mood's half-life.
     * streak: periods in a row in which the shadow book gained (+) or lost (-).
+    * self-attribution: by how much more a success raises the claimed confidence of the period after
+      than a failure of the same size lowers it (Daniel, Hirshleifer and Subrahmanyam, 1998), with
+      its standard error; 0 ± 1 while nothing is known. Reported; no gate looks at it.
 
     Parameters
     ----------
@@ -70,6 +74,12 @@ class EgoProcessor(TickAgent):
         "m_ego": StateField("gate factor", "", 0, 1),
         "stress": StateField("strain of losses", "", 0, 1),
         "streak": StateField("periods of gain (+) or loss (-) in a row", "periods", -1e9, 1e9),
+        "self_attribution": StateField(
+            "answer to success less answer to failure", "probability per deviation", -1, 1
+        ),
+        "self_attribution_error": StateField(
+            "its standard error", "probability per deviation", 0, 1
+        ),
     }
 
     def __init__(
@@ -95,6 +105,7 @@ class EgoProcessor(TickAgent):
         self._totals = Totals()
         self._fresh = Freshness(7 * DAY, scores=1.0)
         self._record = Record()
+        self._attribution = SelfAttribution()
         self._ego = 0.0
         self._stress = 0.0
         self._streak = 0.0
@@ -108,6 +119,7 @@ class EgoProcessor(TickAgent):
             "totals": self._totals.checkpoint(),
             "fresh": self._fresh.checkpoint(),
             "record": self._record.checkpoint(),
+            "attribution": self._attribution.checkpoint(),
             "numbers": [self._ego, self._stress, self._streak, self._equity],
             "times": [self._ts, self._appraised],
         }
@@ -117,6 +129,7 @@ class EgoProcessor(TickAgent):
         self._totals.restore(memory["totals"])
         self._fresh.restore(memory["fresh"])
         self._record.restore(memory["record"])
+        self._attribution.restore(memory["attribution"])
         self._ego, self._stress, self._streak, self._equity = memory["numbers"]
         self._ts, self._appraised = memory["times"]
 
@@ -135,6 +148,7 @@ class EgoProcessor(TickAgent):
         self._feel_strain(number(tick.performance, "drawdown"), elapsed)
         slope, slope_error = record.calibration()
         humility = clipped(slope + slope_error, 0.0, 1.0)
+        bias, bias_error = self._attribution.bias()
         sure = 0.5 * (1.0 + math.erf((rate - 0.5) / error / math.sqrt(2.0)))
         return {
             "confidence": sure * self._fresh.value(tick.ts),
@@ -147,6 +161,8 @@ class EgoProcessor(TickAgent):
             "m_ego": humility * (1.0 - 0.5 * max(self._ego, 0.0)),
             "stress": self._stress,
             "streak": self._streak,
+            "self_attribution": bias,
+            "self_attribution_error": bias_error,
         }
 
     def _appraise(self, tick: Tick) -> None:
@@ -160,7 +176,9 @@ class EgoProcessor(TickAgent):
             added = [totals.change(name, score) for name, score in zip(names, scores, strict=True)]
         else:
             added = [0.0] * len(names)
-        self._record.fold(halved(elapsed, self.half_life_ns), *added)
+        kept = halved(elapsed, self.half_life_ns)
+        self._record.fold(kept, *added)
+        self._attribution.fold(kept, *added[:3])
         equity = number(view, "shadow_equity")
         if not math.isnan(equity):
             self._count_streak(equity)
