@@ -24,12 +24,12 @@ from mirrorcore.swarm.replay import replay_history
 from mirrorcore.swarm.why import explain_all
 
 CLAIM = (
-    "50 random trades of a run on crypto_5m (5 bp a side): why reproduces each from the checkpoint "
+    "50 random trades of a run on crypto_5m (2 bp a side): why reproduces each from the checkpoint "
     "before it with an equal hash of decisions, equal orders, and pulls that add up to the edge"
 )
 SEED = 1
 _TRADES = 50
-_COST_BPS = 5.0
+_COST_BPS = 2.0
 _CODE = "import sys; from mirrorcore.interfaces.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
