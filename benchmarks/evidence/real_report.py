@@ -113,7 +113,7 @@ def run(*, quick: bool = False) -> Finding:
     for name in wanted:
         folder, text, settings = MARKETS[name]
         if quick:
-            settings = {"span": 'timerange = "20250404-20250520"'}
+            settings = {"span": 'timerange = "20250404-20250605"'}
         config = text.format(**{"span": "", "folder": (DATA / folder).as_posix(), **settings})
         found[name] = kept(evaluated(config))
     return Finding(
