@@ -8,7 +8,7 @@ that name with the costs a user has. The last two have no bar and are reported.
 from __future__ import annotations
 
 from benchmarks.evidence.record import Finding
-from benchmarks.evidence.skill import EIGHT, SYMBOLS, Bar, Case, tried
+from benchmarks.evidence.skill import EIGHT, Bar, Case, tried
 from benchmarks.evidence.years import FIVE, FREE, OPEN, balanced
 from benchmarks.replay import YEAR_BARS
 
@@ -44,12 +44,7 @@ def run(*, quick: bool = False) -> Finding:
         CLAIM,
         passed=found.held(BARS) and evident >= LEAST_EVIDENCE and balanced(found.years),
         headline=found.headline,
-        figures={
-            "symbols": SYMBOLS,
-            "bars": bars,
-            "oracles": found.oracles,
-            "cases": list(found.cases.values()),
-        },
+        figures=found.figures(bars),
         seeds=list(THIRTY),
         data=found.data,
     )

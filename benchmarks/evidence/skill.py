@@ -120,6 +120,14 @@ class Tried:
     def headline(self) -> list[str]:
         return [_told(case) for case in self.cases.values()]
 
+    def figures(self, bars: int) -> dict[str, Any]:
+        return {
+            "symbols": SYMBOLS,
+            "bars": bars,
+            "oracles": self.oracles,
+            "cases": list(self.cases.values()),
+        }
+
     @property
     def data(self) -> dict[str, str]:
         return {
@@ -166,12 +174,7 @@ def run(*, quick: bool = False) -> Finding:
         CLAIM,
         passed=found.held(BARS) and balanced(found.years),
         headline=found.headline,
-        figures={
-            "symbols": SYMBOLS,
-            "bars": bars,
-            "oracles": found.oracles,
-            "cases": list(found.cases.values()),
-        },
+        figures=found.figures(bars),
         seeds=list(SIXTEEN),
         data=found.data,
     )
