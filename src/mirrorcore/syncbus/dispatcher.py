@@ -22,6 +22,7 @@ from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFail
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.task import HandlerTask
+from mirrorcore.syncbus.window import Window
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
@@ -57,6 +58,7 @@ class Dispatcher:
         "row",
         "supervisor",
         "watched",
+        "window",
         "witness",
     )
 
@@ -73,6 +75,7 @@ class Dispatcher:
         self.ready: deque[Mailbox] = deque()
         self.critical: deque[Agent] = deque()
         self.current: Agent | None = None
+        self.window = Window()
         self.completions: list[Agent] = []
         self.watched: dict[str, Agent] = {}
         self.on_quiet: list[asyncio.Future[None]] = []
@@ -175,12 +178,13 @@ class Dispatcher:
 
     # -- calling agents -----------------------------------------------------------------------
 
-    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912  # the hot path
+    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # the hot path
         """Some calls of one agent: its messages, then its dirty edges."""
         agent = mailbox.agent
         first = mailbox.calls
         limit = mailbox.turn
         probing = agent.breaker.probing
+        window = self.window
         edges: Iterator[Edge] = _NO_EDGES
         self.current = agent
         started = stamp_ns()
@@ -202,9 +206,12 @@ class Dispatcher:
                             continue
                         update = taken
                     mailbox.calls += 1
+                    window.agent = agent
                     try:
                         result = handler(update)
+                        window.agent = None
                     except BaseException as error:
+                        window.agent = None
                         self._raised(agent, error)
                     else:
                         if result is not None:
@@ -252,10 +259,14 @@ class Dispatcher:
         mailbox = agent.mailbox
         outer, self.current = self.current, agent
         mailbox.calls += 1
+        window = self.window
         started = stamp_ns()
+        window.agent = agent
         try:
             result = handler(*args)
+            window.agent = None
         except BaseException as error:
+            window.agent = None
             self._raised(agent, error)
         else:
             if result is not None:
@@ -280,10 +291,14 @@ class Dispatcher:
             return False, None
         outer, self.current = self.current, agent
         mailbox.calls += 1
+        window = self.window
         started = stamp_ns()
+        window.agent = agent
         try:
             result = function(*args)
+            window.agent = None
         except BaseException as error:
+            window.agent = None
             self._raised(agent, error)
             return False, None
         finally:
@@ -313,9 +328,12 @@ class Dispatcher:
                 continue
             self.current = agent
             agent.mailbox.calls += 1
+            self.window.agent = agent
             try:
                 result = handler(signal)
+                self.window.agent = None
             except BaseException as error:
+                self.window.agent = None
                 self._raised(agent, error)
             else:
                 if result is not None:
@@ -337,9 +355,12 @@ class Dispatcher:
             return
         agent.mailbox.calls += 1
         agent.sender = envelope.sender
+        self.window.agent = agent
         try:
             result = handler(envelope.message)
+            self.window.agent = None
         except BaseException as error:
+            self.window.agent = None
             self._answer_failure(agent, envelope, error)
             self._raised(agent, error)
         else:
@@ -373,7 +394,7 @@ class Dispatcher:
         task = agent.spare
         agent.spare = None
         if task is None or task.get_loop() is not loop:
-            task = HandlerTask(agent.agent_id, loop, self._finished, self._around)
+            task = HandlerTask(agent, self.window, loop, self._finished, self._around)
         task.tag = None
         if task.start(coro):
             error, value = task.error, task.value
@@ -393,8 +414,12 @@ class Dispatcher:
         self.supervisor.schedule_sweep()
 
     def _run_without_loop(self, agent: Agent, coro: Any, envelope: Envelope | None) -> None:
+        self.window.agent = agent
         try:
-            coro.send(None)
+            try:
+                coro.send(None)
+            finally:
+                self.window.agent = None
         except StopIteration as stop:
             self._done(agent, envelope, None, stop.value)
         except BaseException as error:

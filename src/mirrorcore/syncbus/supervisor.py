@@ -279,14 +279,20 @@ class Supervisor:
             agent.token = agent.handle.token
             outer, self._dispatcher.current = self._dispatcher.current, agent
             agent.mailbox.calls += 1
+            window = self._dispatcher.window
+            window.agent = agent
             try:
-                agent.handlers = _handlers(agent, agent.factory(agent.handle, agent.checkpoint))
+                made = agent.factory(agent.handle, agent.checkpoint)
+                window.agent = None
+                agent.handlers = _handlers(agent, made)
             except Exception as error:  # a factory that fails is a failed restart
+                window.agent = None
                 self.failed(agent, error)
                 if not agent.down:
                     self.isolate(agent, describe(error))
                 return False
             finally:
+                window.agent = None
                 self._dispatcher.current = outer
             agent.mailbox.pushes = agent.handlers.on_update is not None
         for edge in agent.mailbox.edges.values():

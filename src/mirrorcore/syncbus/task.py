@@ -13,7 +13,11 @@ from asyncio.tasks import _enter_task, _leave_task, _register_task
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from sys import getrefcount
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from mirrorcore.syncbus.agent import Agent
+    from mirrorcore.syncbus.window import Window
 
 
 class _Probe:
@@ -47,13 +51,16 @@ class HandlerTask(asyncio.Future[Any]):
 
     def __init__(
         self,
-        name: str,
+        agent: Agent,
+        window: Window,
         loop: asyncio.AbstractEventLoop,
         on_done: Callable[[HandlerTask], None],
         around: Callable[[HandlerTask, Callable[[], None]], None],
     ) -> None:
         super().__init__(loop=loop)
-        self._name = name
+        self._agent = agent
+        self._window = window
+        self._name = agent.agent_id
         self._coro: Coro | None = None
         self._on_done = on_done
         self._around = around
@@ -139,10 +146,7 @@ class HandlerTask(asyncio.Future[Any]):
             _leave(loop, outer)
         _enter(loop, self)
         try:
-            if error is None:
-                awaited = self._context.run(coro.send, None)
-            else:
-                awaited = self._context.run(coro.throw, error)
+            awaited = self._run(coro, error)
         except StopIteration as stop:
             self._end(None, stop.value)
         except KeyboardInterrupt as stop:
@@ -159,6 +163,18 @@ class HandlerTask(asyncio.Future[Any]):
         if self.ended and not self.starting:
             self._settle()
             self._on_done(self)
+
+    def _run(self, coro: Coro, error: BaseException | None) -> Any:
+        """The handler's own code up to its next wait."""
+        window = self._window
+        whose = window.agent
+        window.agent = self._agent
+        try:
+            if error is None:
+                return self._context.run(coro.send, None)
+            return self._context.run(coro.throw, error)
+        finally:
+            window.agent = whose
 
     def reusable(self) -> bool:
         """After a first step that was also the last: whether nobody else holds on to this task.
