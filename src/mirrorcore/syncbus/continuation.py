@@ -8,11 +8,9 @@ read, what each reader has seen, breakers, restarts, incarnations and the genera
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.syncbus.edge import RING, Edge
-from mirrorcore.syncbus.messages import Update
 from mirrorcore.syncbus.schema import freeze
 from mirrorcore.syncbus.supervision import LifeState
 
@@ -59,20 +57,16 @@ def source_memory(source: StateSource) -> dict[str, Any]:
         "version": source.version,
         "t": source.t,
         "stale": source.stale,
-        "state": _plain(source.state),
+        "state": _plain(source.view()),
         "deltas": [
-            [update.version, update.t, _plain(update.fields)]
-            for update in source.deltas_after(max(first, 0))
+            [version, t, _plain(delta)] for version, delta, t in source.deltas_after(max(first, 0))
         ],
     }
 
 
 def restore_source(source: StateSource, memory: Mapping[str, Any]) -> None:
     """Continue from :func:`source_memory`; nobody is told."""
-    deltas = [
-        Update(source.name, MappingProxyType(_frozen(source, fields)), version, 1, False, t)
-        for version, t, fields in memory["deltas"]
-    ]
+    deltas = [(version, _frozen(source, fields), t) for version, t, fields in memory["deltas"]]
     source.resume(
         memory["version"], memory["t"], _frozen(source, memory["state"]), deltas,
         stale=memory["stale"],

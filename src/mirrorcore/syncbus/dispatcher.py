@@ -196,10 +196,11 @@ class Dispatcher:
                 for edge in edges:
                     edge.queued = False
                     source = edge.source
-                    if edge.plain and source.version - edge.seen == 1:
-                        edge.seen += 1
+                    seen = edge.seen + 1
+                    if seen == source.version and edge.plain:
+                        edge.seen = seen
                         edge.delivered += 1
-                        update = source.latest
+                        update = source.latest()
                     else:
                         taken = edge.take()
                         if taken is None:

@@ -99,7 +99,7 @@ class Edge:
         if self.resync or version - self.seen > RING:
             update = self._snapshot(gap)
         elif self.mask is None and gap == 1:
-            update = source.latest
+            update = source.latest()
         else:
             update = self._merge(gap)
         self.seen = version
@@ -177,8 +177,5 @@ class Edge:
 
     def _merge(self, gap: int) -> Update:
         source = self.source
-        merged: dict[str, Any] = {}
-        for delta in source.deltas_after(self.seen):
-            merged.update(delta.fields)
-        fields = self.restrict(MappingProxyType(merged))
+        fields = self.restrict(MappingProxyType(source.merged_after(self.seen)))
         return Update(source.name, fields, source.version, gap, False, source.t)

@@ -7,7 +7,7 @@ buffer: views handed out before keep the old one alive and never change.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,9 +18,6 @@ _FIRST_ROWS = 64
 _MOST_ROWS = 4096
 _LARGEST = 1 << 1023
 """Beyond it an integer is no float."""
-
-STAGED_ROWS = 64
-_STAGED_BYTES = STAGED_ROWS * 16
 
 
 class Series(msgspec.Struct, frozen=True, eq=False):
@@ -40,7 +37,7 @@ class Column:
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], cap_bytes: int) -> None:
         width = int(np.prod(shape, dtype=np.int64)) * 8 + 8
-        self._keep = max(1, min(_MOST_ROWS, (cap_bytes - _STAGED_BYTES) // (2 * width)))
+        self._keep = max(1, min(_MOST_ROWS, cap_bytes // (2 * width)))
         rows = min(_FIRST_ROWS, 2 * self._keep)
         self._t = np.empty(rows, np.int64)
         self._values = np.empty((rows, *shape), dtype)
@@ -84,11 +81,6 @@ class Column:
         return Series(t, values)
 
     @property
-    def holds_numbers(self) -> bool:
-        """Whether a row is one number."""
-        return self._values.ndim == 1 and not self.holds_objects
-
-    @property
     def holds_objects(self) -> bool:
         return bool(self._values.dtype == object)
 
@@ -122,18 +114,16 @@ class Column:
 class History:
     """The columns of one source."""
 
-    __slots__ = ("_cap_bytes", "_columns", "_room", "_staged")
+    __slots__ = ("_cap_bytes", "_columns", "_room")
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap_bytes = cap_bytes
         self._room = 4  # columns that share the cap
         self._columns: dict[str, Column] = {}
-        self._staged: dict[str, tuple[array[float], array[int]]] = {}
 
     @property
     def nbytes(self) -> int:
-        columns = sum(column.nbytes for column in self._columns.values())
-        return columns + len(self._staged) * _STAGED_BYTES
+        return sum(column.nbytes for column in self._columns.values())
 
     def shrink_to(self, cap_bytes: int) -> None:
         """From now on keep no more than ``cap_bytes``; rows beyond that are forgotten."""
@@ -141,45 +131,38 @@ class History:
             self._cap_bytes = cap_bytes
             self._rebuild()
 
-    def append(self, t: int, fields: Mapping[str, Any]) -> None:
-        """One published delta. Plain numbers are staged: moved to their column 64 at a time."""
-        for name, value in fields.items():
-            try:
-                staged_values, staged_t = self._staged[name]
-                staged_values.append(value)
-                staged_t.append(t)
-            except (KeyError, TypeError, OverflowError):
-                self._append_row(t, name, value)
-            else:
-                if len(staged_t) == STAGED_ROWS:
-                    self._flush(name)
-
-    def _append_row(self, t: int, name: str, value: Any) -> None:
-        self._flush(name)
-        column = self._column(name, value)
-        column.append(t, value)
-        if column.holds_numbers:
-            self._staged[name] = (array("d"), array("q"))
-        else:
-            self._staged.pop(name, None)
-
-    def _flush(self, name: str) -> None:
-        """Move what is staged of one field to its column."""
-        staged = self._staged.get(name)
-        if staged is None or not staged[1]:
+    def record(self, times: Sequence[int], deltas: Sequence[Mapping[str, Any]]) -> None:
+        """Published deltas, oldest first. Those that hold the same plain numbers go together."""
+        if len(deltas) > 1 and self._record_numbers(times, deltas):
             return
-        values, t = staged
-        self._columns[name].extend(np.array(t, np.int64), np.array(values, np.float64))
-        del values[:], t[:]
+        for t, delta in zip(times, deltas, strict=True):
+            for name, value in delta.items():
+                self._column(name, value).append(t, value)
 
-    def _flush_all(self) -> None:
-        for name in self._staged:
-            self._flush(name)
+    def _record_numbers(self, times: Sequence[int], deltas: Sequence[Mapping[str, Any]]) -> bool:
+        """All of them column by column; False where they are not alike or not all numbers."""
+        names = list(deltas[0])
+        count = len(names)
+        try:
+            for delta in deltas:
+                if len(delta) != count:
+                    return False
+            numbers = [array("d", [delta[name] for delta in deltas]) for name in names]
+        except (KeyError, TypeError, OverflowError):
+            return False
+        t = np.frombuffer(array("q", times), np.int64)
+        for name, values in zip(names, numbers, strict=True):
+            column = self._column(name, values[0])
+            if column.holds_objects:
+                for instant, delta in zip(times, deltas, strict=True):
+                    column.append(instant, delta[name])
+            else:
+                column.extend(t, np.frombuffer(values))
+        return True
 
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""
         for name, values in arrays.items():
-            self._flush(name)
             column = self._column(name, _sample(values))
             if values.dtype.kind in "fiub" and column.fits(_sample(values)):
                 column.extend(t, values)
@@ -190,7 +173,6 @@ class History:
     def read(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
     ) -> dict[str, Series]:
-        self._flush_all()
         names = self._columns if fields is None else [f for f in fields if f in self._columns]
         return {name: self._columns[name].series(since, limit) for name in names}
 
@@ -198,7 +180,6 @@ class History:
         return self._cap_bytes // self._room
 
     def _rebuild(self) -> None:
-        self._flush_all()
         for name, column in self._columns.items():
             self._columns[name] = column.rebuilt(self._share())
 
@@ -211,7 +192,6 @@ class History:
             column = self._columns[name] = Column(*_layout(value), self._share())
         elif not column.fits(value) and not column.holds_objects:
             column = self._columns[name] = column.rebuilt(self._share(), as_objects=True)
-            self._staged.pop(name, None)
         return column
 
 

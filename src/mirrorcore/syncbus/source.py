@@ -1,13 +1,14 @@
 """A versioned state: its current immutable mapping, its last 64 deltas, its readers.
 
 Publishing stores the delta once and marks the edges of those who asked; nobody is waited for and
-nothing is copied per reader. A block of rows is the same thing ahead of time: row r becomes the
+nothing is copied per reader. What a delta means for the state and for the history is worked out
+when somebody looks, or when the ring comes round. A block of rows is the same thing ahead of time: row r becomes the
 state when the clock reaches it, and until somebody looks that costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.dispatcher import Dispatcher
 
 _SLOT = RING - 1
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Block:
@@ -51,21 +51,24 @@ class StateSource:
     """One owner's state. ``kind`` and ``name`` are what interests refer to."""
 
     __slots__ = (
+        "_deltas",
         "_dispatcher",
         "_history",
-        "_ring",
+        "_latest",
+        "_merged",
+        "_recorded",
+        "_state",
+        "_times",
         "block",
         "edges",
         "history_cap",
         "index",
         "kind",
-        "latest",
         "masked",
         "name",
         "owned",
         "schema",
         "stale",
-        "state",
         "t",
         "version",
     )
@@ -89,13 +92,18 @@ class StateSource:
         self.history_cap = history_cap
         self.version = 0
         self.t = 0
-        self.state: dict[str, Any] = {}
         self.stale = False
-        self.latest = Update(name, _NOTHING, 0, 0, False, 0)
         self.edges: list[Edge] = []
         self.masked: list[Edge] = []
         self.block: Block | None = None
-        self._ring: list[Update | None] = []
+        # Version v lies in slot (v - 1) & 63 of the ring; a row of a block that nobody looked at
+        # has no delta there.
+        self._deltas: list[dict[str, Any] | None] = []
+        self._times: list[int] = []
+        self._latest: Update | None = None
+        self._state: dict[str, Any] = {}
+        self._merged = 0  # the version that _state is
+        self._recorded = 0  # the version up to which the history goes
         self._history: History | None = None
         self._dispatcher = dispatcher
 
@@ -106,18 +114,19 @@ class StateSource:
         if self.block is not None:
             self.settle()
             self._record_rows()
+        slot = self.version & _SLOT
         self.version = version = self.version + 1
-        self.state = {**self.state, **delta}
         self.t = t
         self.stale = False
-        self.latest = update = Update(self.name, MappingProxyType(delta), version, 1, False, t)
+        self._latest = None
         try:
-            self._ring[(version - 1) & _SLOT] = update
+            self._deltas[slot] = delta
+            self._times[slot] = t
         except IndexError:
-            self._ring.append(update)
-        if self._history is None:
-            self._history = History(self.history_cap)
-        self._history.append(t, delta)
+            self._deltas.append(delta)
+            self._times.append(t)
+        if slot == _SLOT or self.block is not None:
+            self._record()
         dispatcher = self._dispatcher
         if dispatcher.witness is not None:
             dispatcher.witness(self.name, t, delta)
@@ -135,6 +144,44 @@ class StateSource:
         if ready and not dispatcher.armed:
             dispatcher.arm()
         return version
+
+    def _merge(self) -> None:
+        """Bring the state up to the version; whoever holds the one before keeps it."""
+        _, deltas = self._known_after(self._merged)
+        state = {**self._state}
+        for delta in deltas:
+            state.update(delta)
+        self._state = state
+        self._merged = self.version
+
+    def _record(self) -> None:
+        """Bring state and history up to the version, before the ring forgets."""
+        if self._merged != self.version:
+            self._merge()
+        times, deltas = self._known_after(self._recorded)
+        self._recorded = self.version
+        if deltas:
+            if self._history is None:
+                self._history = History(self.history_cap)
+            self._history.record(times, deltas)
+
+    def _known_after(self, seen: int) -> tuple[list[int], list[dict[str, Any]]]:
+        """Instants and deltas of the versions after ``seen``, as far as the ring has them."""
+        version = self.version
+        start, stop = seen & _SLOT, version & _SLOT
+        if version - seen >= RING:
+            start = stop
+        if version == seen:
+            return [], []
+        times, deltas = self._times, self._deltas
+        if start < stop:
+            times, deltas = times[start:stop], deltas[start:stop]
+        else:
+            times, deltas = times[start:] + times[:stop], deltas[start:] + deltas[:stop]
+        known = [delta for delta in deltas if delta is not None]
+        if len(known) < len(deltas):
+            times = [t for t, delta in zip(times, deltas, strict=True) if delta is not None]
+        return times, known
 
     def _mark_masked(self, delta: Mapping[str, Any], version: int) -> None:
         for edge in self.masked:
@@ -156,6 +203,7 @@ class StateSource:
                 f"agent {self.name!r}: the block's ts has shape {ts.shape}, must be ({rows},)"
             )
         frozen = freeze_block(self.name, arrays, rows, self.schema)
+        self._record()
         block = Block(frozen, np.ascontiguousarray(ts, np.int64), rows)
         # Loaded late, by an agent that came back: rows already past were never its own.
         block.settled = block.recorded = min(rows, self._dispatcher.row + 1)
@@ -229,26 +277,44 @@ class StateSource:
         return rows
 
     def _store_row(self, delta: dict[str, Any], t: int) -> None:
-        self.version = version = self.version + 1
-        self.state = {**self.state, **delta}
+        slot = self.version & _SLOT
+        self.version += 1
+        self._state = {**self._state, **delta}
+        self._merged = self._recorded = self.version
         self.t = t
         self.stale = False
-        self.latest = Update(self.name, MappingProxyType(delta), version, 1, False, t)
-        self._ring[(version - 1) & _SLOT] = self.latest
+        self._latest = None
+        self._deltas[slot] = delta
+        self._times[slot] = t
 
     def _fill_ring(self, first_version: int) -> None:
         """Rows have no slots of their own: each carries the same fields as the run's last."""
-        ring = self._ring
-        ring.extend([None] * (min(RING, self.version + 1) - len(ring)))
+        deltas = self._deltas
+        missing = min(RING, self.version + 1) - len(deltas)
+        deltas.extend([None] * missing)
+        self._times.extend([0] * missing)
         for version in range(max(first_version, self.version - RING + 1), self.version + 1):
-            ring[(version - 1) & _SLOT] = None
+            deltas[(version - 1) & _SLOT] = None
 
     # -- reading ------------------------------------------------------------------------------
 
     def view(self) -> Mapping[str, Any]:
         """The current state, read-only; a later publish makes a new one."""
-        self.settle()
-        return MappingProxyType(self.state)
+        if self.block is not None:
+            self.settle()
+        if self._merged != self.version:
+            self._merge()
+        return MappingProxyType(self._state)
+
+    def latest(self) -> Update:
+        """The newest delta as a reader gets it that missed nothing; made once for all of them."""
+        update = self._latest
+        if update is None:
+            delta = self._deltas[(self.version - 1) & _SLOT]
+            assert delta is not None, "the newest version always has its delta"
+            update = Update(self.name, MappingProxyType(delta), self.version, 1, False, self.t)
+            self._latest = update
+        return update
 
     def state_view(self, now: int, edge: Edge | None = None) -> StateView:
         state = self.view()
@@ -257,29 +323,46 @@ class StateSource:
         age = now - self.t if self.version else 0
         return StateView(self.name, state, self.version, self.t, self.stale, age)
 
-    def deltas_after(self, seen: int) -> Iterator[Update]:
-        """The deltas of versions seen+1 .. version; at most 64 back."""
-        ring = self._ring
-        for version in range(seen + 1, self.version + 1):
-            update = ring[(version - 1) & _SLOT]
-            if update is not None:
-                yield update
+    def merged_after(self, seen: int) -> dict[str, Any]:
+        """What changed since version ``seen``, at most 64 back."""
+        merged: dict[str, Any] = {}
+        for delta in self._known_after(seen)[1]:
+            merged.update(delta)
+        return merged
+
+    def deltas_after(self, seen: int) -> list[tuple[int, dict[str, Any], int]]:
+        """(version, delta, instant) of what is known of the versions after ``seen``."""
+        known = []
+        for version in range(max(seen, self.version - RING) + 1, self.version + 1):
+            slot = (version - 1) & _SLOT
+            delta = self._deltas[slot]
+            if delta is not None:
+                known.append((version, delta, self._times[slot]))
+        return known
 
     def instant_after(self, seen: int) -> int:
         """When version seen+1 was published, or the oldest after it that is still known."""
         self.settle()
-        first = max(seen, self.version - RING)
-        return next((update.t for update in self.deltas_after(first)), self.t)
+        times, _ = self._known_after(seen)
+        return times[0] if times else self.t
 
     def resume(
-        self, version: int, t: int, state: dict[str, Any], deltas: list[Update], *, stale: bool
+        self,
+        version: int,
+        t: int,
+        state: dict[str, Any],
+        deltas: Iterable[tuple[int, dict[str, Any], int]],
+        *,
+        stale: bool,
     ) -> None:
         """Go on from a state of before; ``deltas`` are those of its last that are known."""
-        self.version, self.t, self.state, self.stale = version, t, state, stale
-        self._ring = [None] * min(RING, version)
-        for update in deltas:
-            self._ring[(update.version - 1) & _SLOT] = update
-            self.latest = update
+        self.version, self.t, self._state, self.stale = version, t, state, stale
+        self._merged = self._recorded = version
+        self._deltas = [None] * min(RING, version)
+        self._times = [0] * min(RING, version)
+        for number, delta, instant in deltas:
+            self._deltas[(number - 1) & _SLOT] = delta
+            self._times[(number - 1) & _SLOT] = instant
 
     def past(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
@@ -287,6 +370,7 @@ class StateSource:
         """The history of some or all fields."""
         self.settle()
         self._record_rows()
+        self._record()
         history = self._history
         return {} if history is None else history.read(fields, since, limit)
 
