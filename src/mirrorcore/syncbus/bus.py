@@ -46,6 +46,7 @@ from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.post import PostOffice
 from mirrorcore.syncbus.registry import Registry
 from mirrorcore.syncbus.schema import Schema, check_schema, freeze
+from mirrorcore.syncbus.storm import StormWatch
 from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.supervisor import Supervisor
 
@@ -86,6 +87,9 @@ class SyncBus:
         )
         self._supervisor.on_escalation = on_escalation
         self._dispatcher.supervisor = self._supervisor
+        self._dispatcher.storm = StormWatch(
+            self._dispatcher, self._supervisor, self._registry.sources, self.policy
+        )
         self._agents = self._supervisor.agents
         self._post = PostOffice(
             self.clock,
