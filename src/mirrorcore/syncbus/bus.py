@@ -44,7 +44,7 @@ from mirrorcore.syncbus.messages import (
 from mirrorcore.syncbus.observers import Observer, Observers
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.post import PostOffice
-from mirrorcore.syncbus.registry import Registry
+from mirrorcore.syncbus.registry import Registry, check_interests
 from mirrorcore.syncbus.schema import Schema, check_schema, freeze
 from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.supervisor import Supervisor
@@ -125,7 +125,7 @@ class SyncBus:
         """
         if agent_id in self._agents:
             raise RegistrationError(f"an agent {agent_id!r} is already registered")
-        interest_list = tuple(Interest.of(interest) for interest in interests)
+        interest_list = check_interests(agent_id, interests, on_update)
         source = self._registry.open(agent_id, kind, check_schema(agent_id, schema), owned=True)
         incarnation = self._incarnations.get(agent_id, 0) + 1
         agent = Agent(
