@@ -97,6 +97,7 @@ class Inspection(BusParts):
         names = None if fields is None else tuple(fields)
         return self._registry.source(source_id).past(names, since, limit)
 
+    @property
     def dead_letters(self) -> list[DeadLetter]:
         """Messages no incarnation will handle, oldest first; the last 1,024."""
         return list(self._supervisor.dead_letters)
