@@ -161,5 +161,5 @@ def test_iterating_looks_again_and_ends_when_closed() -> None:
 
 
 def test_a_watch_cannot_be_called() -> None:
-    with pytest.raises(RegistrationError, match="a watch.* wants to be called"):
+    with pytest.raises(RegistrationError, match=r"a watch.* wants to be called"):
         SyncBus().watch(Interest("a", None, "eager"))
