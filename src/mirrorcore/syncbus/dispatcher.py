@@ -42,6 +42,7 @@ class Dispatcher:
         "_loop",
         "_policy",
         "_running",
+        "_stamp",
         "_wall_deadlines",
         "_within",
         "armed",
@@ -68,6 +69,7 @@ class Dispatcher:
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
+        self._stamp = 0
         self.manual = manual
         self.armed = manual
         self.ready: deque[Mailbox] = deque()
@@ -165,9 +167,11 @@ class Dispatcher:
         """Up to ``budget`` calls and the turn under way."""
         calls = 0
         ready, critical = self.ready, self.critical
+        self._stamp = stamp_ns()
         while calls < budget:
             if critical:
                 self.serve_critical()
+                self._stamp = stamp_ns()
             if not ready:
                 break
             mailbox = ready.popleft()
@@ -183,7 +187,6 @@ class Dispatcher:
         first = mailbox.calls
         limit = mailbox.turn
         self.current = agent
-        started = stamp_ns()
         try:
             open_ = not mailbox.urgent or self._urgent(agent, first + limit)
             if open_ and mailbox.pending and mailbox.calls - first < limit:
@@ -192,7 +195,9 @@ class Dispatcher:
             self.current = None
             calls = mailbox.calls - first
             if calls:
-                took = stamp_ns() - started
+                # A turn begins where the one before ended.
+                started, self._stamp = self._stamp, stamp_ns()
+                took = self._stamp - started
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
@@ -213,7 +218,12 @@ class Dispatcher:
             return
         probing = agent.breaker.probing
         window = self.window
-        edges = mailbox.take_edges()
+        pending, turn = mailbox.pending, mailbox.turn
+        if len(pending) <= turn:
+            mailbox.pending = []
+        else:
+            pending, mailbox.pending = pending[:turn], pending[turn:]
+        edges = iter(pending)
         left = True
         try:
             for edge in edges:

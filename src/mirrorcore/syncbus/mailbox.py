@@ -134,15 +134,6 @@ class Mailbox:
         else:
             self.held = not self.pushes
 
-    def take_edges(self) -> Iterator[Edge]:
-        """The oldest dirty edges, one turn of them; those not used are to be put back."""
-        pending, turn = self.pending, self.turn
-        if len(pending) <= turn:
-            self.pending = []
-            return iter(pending)
-        self.pending = pending[turn:]
-        return iter(pending[:turn])
-
     def put_back(self, edges: Iterator[Edge]) -> None:
         """The rest of what was taken goes before what came since."""
         left = [*edges]
