@@ -21,6 +21,7 @@ from mirrorcore.syncbus.edge import Edge
 from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFailed, describe
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
+from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.task import HandlerTask
 from mirrorcore.syncbus.window import Window
 
@@ -213,10 +214,10 @@ class Dispatcher:
         self, agent: Agent, mailbox: Mailbox, until: int
     ) -> None:
         """The agent's dirty edges, oldest first, one call each."""
-        handler = agent.handlers.on_update
+        handler = mailbox.on_update
         if handler is None:
             return
-        probing = agent.breaker.probing
+        probing = agent.state is LifeState.PROBING
         window = self.window
         pending, turn = mailbox.pending, mailbox.turn
         if len(pending) <= turn:
@@ -297,7 +298,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
             took = stamp_ns() - started
             agent.took(took)
@@ -317,7 +318,7 @@ class Dispatcher:
         mailbox = edge.mailbox
         agent: Agent = mailbox.agent
         outer = self.current
-        handler = agent.handlers.on_update
+        handler = mailbox.on_update
         if handler is None or mailbox.gated or agent is outer or agent in self._within:
             return False
         update = edge.take()
@@ -337,7 +338,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
         finally:
             self._within.pop()
@@ -375,7 +376,7 @@ class Dispatcher:
                 self.supervisor.refresh_gate(agent)
         if flooded:
             return False, None
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
         return True, result
 
@@ -403,7 +404,7 @@ class Dispatcher:
             else:
                 if result is not None:
                     self._returned(agent, result, None, side=True)
-                elif agent.breaker.probing:
+                elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
             if agent.flooded:
                 self._flooded(agent)
@@ -563,7 +564,7 @@ class Dispatcher:
             agent.lossless_handled += 1
             if envelope.reply is not None and not envelope.reply.done():
                 envelope.reply.set_result(value)
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
 
     def _answer_failure(self, agent: Agent, envelope: Envelope, error: BaseException) -> None:
