@@ -29,8 +29,10 @@ from mirrorcore.syncbus.messages import (
     Command,
     DeadLetter,
     EventKind,
+    Gap,
     Health,
     Interest,
+    Missed,
     Reply,
     StateView,
     Update,
@@ -38,6 +40,7 @@ from mirrorcore.syncbus.messages import (
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
+from mirrorcore.syncbus.watch import Watch
 
 __all__ = [
     "ALL",
@@ -56,12 +59,14 @@ __all__ = [
     "Expired",
     "Field",
     "FloodError",
+    "Gap",
     "Handlers",
     "Health",
     "HighPerformanceSyncBus",
     "Interest",
     "LaneFull",
     "LifeState",
+    "Missed",
     "RegistrationError",
     "Reply",
     "RequestFailed",
@@ -75,5 +80,6 @@ __all__ = [
     "UndeclaredReadError",
     "UnknownAgentError",
     "Update",
+    "Watch",
     "thaw",
 ]

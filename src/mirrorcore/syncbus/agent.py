@@ -70,6 +70,7 @@ class Agent:
         "source",
         "spare",
         "staged",
+        "staged_publishes",
         "staging",
         "state",
         "success_rate",
@@ -106,7 +107,7 @@ class Agent:
         self.mailbox = Mailbox(
             self,
             ready,
-            pushes=handlers.on_update is not None,
+            on_update=handlers.on_update,
             turn=turn,
             brisk_ns=policy.deadline_ns // 16,
         )
@@ -121,6 +122,7 @@ class Agent:
         self.side_tasks: list[HandlerTask] = []
         self.staging = False
         self.staged: list[Callable[[], object]] = []
+        self.staged_publishes = 0
         self.outcomes: list[HandlerTask] = []
         self.overrun = self.flooded = False
         self.sender = ""

@@ -21,6 +21,7 @@ from mirrorcore.syncbus.edge import Edge
 from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFailed, describe
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
+from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.task import HandlerTask
 from mirrorcore.syncbus.window import Window
 
@@ -43,6 +44,7 @@ class Dispatcher:
         "_loop",
         "_policy",
         "_running",
+        "_stamp",
         "_wall_deadlines",
         "_within",
         "armed",
@@ -71,6 +73,7 @@ class Dispatcher:
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
+        self._stamp = 0
         self.manual = manual
         self.armed = manual
         self.ready: deque[Mailbox] = deque()
@@ -179,9 +182,11 @@ class Dispatcher:
     def _call_ready(self, budget: int, turn: Callable[[Mailbox], int]) -> int:
         calls = 0
         ready, critical = self.ready, self.critical
+        self._stamp = stamp_ns()
         while calls < budget:
             if critical:
                 self.serve_critical()
+                self._stamp = stamp_ns()
             if not ready:
                 break
             mailbox = ready.popleft()
@@ -193,11 +198,10 @@ class Dispatcher:
 
     def _turn(self, mailbox: Mailbox) -> int:
         """Some calls of one agent: its messages, then its dirty edges."""
-        agent = mailbox.agent
+        agent: Agent = mailbox.agent
         first = mailbox.calls
         limit = mailbox.turn
         self.current = agent
-        started = stamp_ns()
         try:
             open_ = not mailbox.urgent or self._urgent(agent, first + limit)
             if open_ and mailbox.pending and mailbox.calls - first < limit:
@@ -206,7 +210,9 @@ class Dispatcher:
             self.current = None
             calls = mailbox.calls - first
             if calls:
-                took = stamp_ns() - started
+                # A turn begins where the one before ended.
+                started, self._stamp = self._stamp, stamp_ns()
+                took = self._stamp - started
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
@@ -222,12 +228,17 @@ class Dispatcher:
         self, agent: Agent, mailbox: Mailbox, until: int
     ) -> None:
         """The agent's dirty edges, oldest first, one call each."""
-        handler = agent.handlers.on_update
+        handler = mailbox.on_update
         if handler is None:
             return
-        probing = agent.breaker.probing
+        probing = agent.state is LifeState.PROBING
         window = self.window
-        edges = mailbox.take_edges()
+        pending, turn = mailbox.pending, mailbox.turn
+        if len(pending) <= turn:
+            mailbox.pending = []
+        else:
+            pending, mailbox.pending = pending[:turn], pending[turn:]
+        edges = iter(pending)
         left = True
         try:
             for edge in edges:
@@ -301,7 +312,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
             took = stamp_ns() - started
             agent.took(took)
@@ -319,8 +330,9 @@ class Dispatcher:
         That is one which may not be called now, or whose own call led here.
         """
         mailbox = edge.mailbox
-        agent, outer = mailbox.agent, self.current
-        handler = agent.handlers.on_update
+        agent: Agent = mailbox.agent
+        outer = self.current
+        handler = mailbox.on_update
         if handler is None or mailbox.gated or agent is outer or agent in self._within:
             return False
         update = edge.take()
@@ -340,7 +352,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
         finally:
             self._within.pop()
@@ -378,7 +390,7 @@ class Dispatcher:
                 self.supervisor.refresh_gate(agent)
         if flooded:
             return False, None
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
         return True, result
 
@@ -406,7 +418,7 @@ class Dispatcher:
             else:
                 if result is not None:
                     self._returned(agent, result, None, side=True)
-                elif agent.breaker.probing:
+                elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
             if agent.flooded:
                 self._flooded(agent)
@@ -566,7 +578,7 @@ class Dispatcher:
             agent.lossless_handled += 1
             if envelope.reply is not None and not envelope.reply.done():
                 envelope.reply.set_result(value)
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
 
     def _answer_failure(self, agent: Agent, envelope: Envelope, error: BaseException) -> None:

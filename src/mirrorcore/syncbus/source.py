@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mirrorcore.syncbus.edge import RING, Edge
+from mirrorcore.syncbus.edge import RING, CountingEdge, Edge
 from mirrorcore.syncbus.faults import StateError
 from mirrorcore.syncbus.history import History, Series
 from mirrorcore.syncbus.messages import StateView, Update
@@ -91,7 +91,7 @@ class StateSource:
         self.t = 0
         self.stale = False
         self.edges: list[Edge] = []
-        self.counting: list[Edge] = []  # those that have to be shown each delta
+        self.counting: list[CountingEdge] = []  # those that have to be shown each delta
         self.block: Block | None = None
         self._delta: dict[str, Any] = {}
         # (delta, instant) of the versions before the newest, as far back as some reader has not
@@ -234,10 +234,9 @@ class StateSource:
         return min(self._dispatcher.row + 1, block.rows) - block.settled
 
     def _mark_behind(self, *, pulling: bool) -> None:
-        for edges in (self.edges, self.counting):
-            for edge in edges:
-                if edge.mailbox.pushes is not pulling and edge.behind:
-                    edge.mailbox.mark(edge)
+        for edge in self.readers:
+            if edge.mailbox.pushes is not pulling and edge.behind:
+                edge.mailbox.mark(edge)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -343,10 +342,16 @@ class StateSource:
     # -- edges --------------------------------------------------------------------------------
 
     def attach(self, edge: Edge) -> None:
-        (self.counting if edge.counting else self.edges).append(edge)
+        if isinstance(edge, CountingEdge):
+            self.counting.append(edge)
+        else:
+            self.edges.append(edge)
 
     def detach(self, edge: Edge) -> None:
-        (self.counting if edge.counting else self.edges).remove(edge)
+        if isinstance(edge, CountingEdge):
+            self.counting.remove(edge)
+        else:
+            self.edges.remove(edge)
 
     @property
     def readers(self) -> tuple[Edge, ...]:

@@ -14,7 +14,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mirrorcore.syncbus.agent import Agent, Handlers
+import msgspec
+
+from mirrorcore.syncbus.agent import Agent
 from mirrorcore.syncbus.edge import RING
 from mirrorcore.syncbus.edge_masked import MaskedEdge
 from mirrorcore.syncbus.edge_stream import StreamEdge
@@ -97,25 +99,25 @@ class Trace:
 
     # -- what brings calls about --------------------------------------------------------------
 
-    def listen(self, agent: Agent) -> Handlers:
-        """The agent's handlers, each call noted before it is made."""
-        own = agent.handlers
-        on_update, on_message = own.on_update, own.on_message
+    def note_update(
+        self, agent: Agent, handler: Callable[[Any], Any]
+    ) -> Callable[[Update | Gap], Any]:
+        """``handler``, each call of it noted before it is made."""
 
-        def update(update: Update | Gap) -> Any:
+        def on_update(update: Update | Gap) -> Any:
             self.current = Call(agent, self._cause_of_update(agent, update))
-            return on_update(update)  # type: ignore[misc]  # asked for below
+            return handler(update)
 
-        def message(message: Any) -> Any:
+        return on_update
+
+    def note_message(self, agent: Agent, handler: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """``handler``, each call of it noted before it is made."""
+
+        def on_message(message: Any) -> Any:
             self.current = Call(agent, self._cause_of_message(agent))
-            return on_message(message)  # type: ignore[misc]
+            return handler(message)
 
-        return Handlers(
-            own.on_tick,
-            None if on_update is None else update,
-            None if on_message is None else message,
-            own.on_signal,
-        )
+        return on_message
 
     def leave(self, agent: Agent) -> None:
         """The agent's turn is over; what it waits for goes on on account of its last call."""
@@ -250,17 +252,26 @@ class StormWatch:
 
     def turn(self, mailbox: Mailbox, dispatch: Callable[[Mailbox], int]) -> int:
         """One call of one agent as ``dispatch`` makes it; traced."""
-        trace, agent = self.trace, mailbox.agent
+        trace = self.trace
         assert trace is not None, "turns are traced while there is a trace"
-        own, calls = agent.handlers, mailbox.turn
-        agent.handlers = heard = trace.listen(agent)
+        agent: Agent = mailbox.agent
+        own, on_update, calls = agent.handlers, mailbox.on_update, mailbox.turn
+        heard, noted = own, on_update
+        if own.on_message is not None:
+            on_message = trace.note_message(agent, own.on_message)
+            agent.handlers = heard = msgspec.structs.replace(own, on_message=on_message)
+        if on_update is not None:
+            mailbox.on_update = noted = trace.note_update(agent, on_update)
         mailbox.turn = 1
         try:
             return dispatch(mailbox)
         finally:
             mailbox.turn = calls
-            if agent.handlers is heard:  # not restarted meanwhile
+            # Unless it was restarted meanwhile and has others.
+            if agent.handlers is heard:
                 agent.handlers = own
+            if mailbox.on_update is noted:
+                mailbox.on_update = on_update
             trace.leave(agent)
 
     def posted(self, receiver: Agent) -> None:

@@ -284,7 +284,7 @@ class Supervisor:
             finally:
                 window.agent = None
                 self._dispatcher.current = outer
-            agent.mailbox.pushes = agent.handlers.on_update is not None
+            agent.mailbox.call_with(agent.handlers.on_update)
         for edge in agent.mailbox.edges.values():
             edge.renew()
             self._dispatcher.watch_block(edge.source)
@@ -320,6 +320,7 @@ class Supervisor:
         agent.side_tasks.clear()
         agent.outcomes.clear()
         agent.staged.clear()
+        agent.staged_publishes = 0
         if agent.breaker.retry_at is None:
             self._dispatcher.watched.pop(agent.agent_id, None)
         self._dispatcher.tell_quiet()
