@@ -484,6 +484,7 @@ class SyncBus:
             published=sum(edge.published for edge in edges),
             delivered=sum(edge.delivered for edge in edges),
             conflated=sum(edge.conflated for edge in edges),
+            lost=sum(edge.lost for edge in edges),
             pending=sum(edge.pending for edge in edges),
             rejected=sum(edge.turned_away for edge in edges),
             resyncs=sum(edge.resyncs for edge in edges),

@@ -8,11 +8,10 @@ read, what each reader has seen, breakers, restarts, incarnations and the genera
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.syncbus.edge import RING, Edge
-from mirrorcore.syncbus.messages import Update
+from mirrorcore.syncbus.edge_stream import StreamEdge
 from mirrorcore.syncbus.schema import freeze
 from mirrorcore.syncbus.supervision import LifeState
 
@@ -26,10 +25,6 @@ _COUNTERS = (
     "lossless_accepted", "lossless_handled", "lossless_failed", "lossless_dead",
 )  # fmt: skip
 _CALLS = ("calls", "burst", "burst_call", "sends", "sends_call", "turn", "urgent")
-_EDGE = (
-    "seen", "matched", "taken", "queued", "closed", "resync", "plain", "delivered", "conflated",
-    "rejected", "resyncs",
-)  # fmt: skip
 
 
 def at_rest(dispatcher: Dispatcher, agents: Iterable[Agent]) -> bool:
@@ -45,34 +40,36 @@ def at_rest(dispatcher: Dispatcher, agents: Iterable[Agent]) -> bool:
         or agent.flooded
         or agent.mailbox.inbox
         or agent.mailbox.signals
+        or any(
+            isinstance(edge, StreamEdge) and edge.behind for edge in agent.mailbox.edges.values()
+        )
         for agent in agents
     )
 
 
+def _streams(edge: Edge) -> bool:
+    """Whether deltas wait on it one by one: the ring may not have them any more."""
+    return isinstance(edge, StreamEdge) and edge.behind > 0
+
+
 def source_memory(source: StateSource) -> dict[str, Any]:
     """A source and those of its last deltas that a reader may still be given."""
-    behind = [
-        edge.seen for edge in (*source.edges, *source.masked) if source.version - edge.seen <= RING
-    ]
+    behind = [edge.seen for edge in source.readers if source.version - edge.seen <= RING]
     first = min([*behind, source.version - 1]) if source.version else 0
     return {
         "version": source.version,
         "t": source.t,
         "stale": source.stale,
-        "state": _plain(source.state),
+        "state": _plain(source.view()),
         "deltas": [
-            [update.version, update.t, _plain(update.fields)]
-            for update in source.deltas_after(max(first, 0))
+            [version, t, _plain(delta)] for version, delta, t in source.deltas_after(max(first, 0))
         ],
     }
 
 
 def restore_source(source: StateSource, memory: Mapping[str, Any]) -> None:
     """Continue from :func:`source_memory`; nobody is told."""
-    deltas = [
-        Update(source.name, MappingProxyType(_frozen(source, fields)), version, 1, False, t)
-        for version, t, fields in memory["deltas"]
-    ]
+    deltas = [(version, _frozen(source, fields), t) for version, t, fields in memory["deltas"]]
     source.resume(
         memory["version"], memory["t"], _frozen(source, memory["state"]), deltas,
         stale=memory["stale"],
@@ -94,7 +91,7 @@ def agent_memory(agent: Agent) -> dict[str, Any]:
         "calls": [getattr(mailbox, name) for name in _CALLS],
         "pending": [edge.source.name for edge in mailbox.pending],
         "edges": {
-            name: [*(getattr(edge, field) for field in _EDGE), edge.base]
+            name: [getattr(edge, field) for field in edge.memory]
             for name, edge in mailbox.edges.items()
         },
     }
@@ -123,10 +120,8 @@ def restore_agent(agent: Agent, memory: Mapping[str, Any], seed: int) -> None:
 
 
 def _restore_edge(edge: Edge, values: list[Any]) -> None:
-    *fields, base = values
-    for field, value in zip(_EDGE, fields, strict=True):
+    for field, value in zip(edge.memory, values, strict=True):
         setattr(edge, field, value)
-    edge.rebase(base)
     if edge.closed:
         edge.source.detach(edge)
 

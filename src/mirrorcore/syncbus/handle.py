@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorcore.clock import Clock
 from mirrorcore.syncbus.faults import AgentDown, StateError, UndeclaredReadError, describe
 from mirrorcore.syncbus.mailbox import Envelope
-from mirrorcore.syncbus.messages import EventKind, StateView, Update
+from mirrorcore.syncbus.messages import EventKind, Gap, StateView, Update
 from mirrorcore.syncbus.schema import freeze_delta
 
 if TYPE_CHECKING:
@@ -103,8 +103,11 @@ class AgentHandle:
             raise
         self._dispatcher.watch_block(agent.source)
 
-    def collect(self) -> list[Update]:
-        """What changed since the last look, merged per source, in order of registration."""
+    def collect(self) -> list[Update | Gap]:
+        """What changed since the last look, merged per source, in order of registration.
+
+        Of sources whose every delta it wants, all of them one by one.
+        """
         agent = self._agent
         if self.token is not agent.token:
             raise self._refuse("collect")
@@ -118,7 +121,12 @@ class AgentHandle:
         mailbox.clear_marks()
         if len(dirty) > 1:
             dirty.sort(key=_order)
-        return [update for edge in dirty if (update := edge.take()) is not None]
+        updates: list[Update | Gap] = []
+        for edge in dirty:
+            while (update := edge.take()) is not None:
+                updates.append(update)
+        mailbox.clear_marks()
+        return updates
 
     def acknowledge(self) -> None:
         """Mark every change as seen, for an agent that reads states as they are (:meth:`read`)."""

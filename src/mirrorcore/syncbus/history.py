@@ -7,7 +7,9 @@ buffer: views handed out before keep the old one alive and never change.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -18,6 +20,7 @@ _FIRST_ROWS = 64
 _MOST_ROWS = 4096
 _LARGEST = 1 << 1023
 """Beyond it an integer is no float."""
+
 
 STAGED_ROWS = 64
 _STAGED_BYTES = STAGED_ROWS * 16
@@ -84,11 +87,6 @@ class Column:
         return Series(t, values)
 
     @property
-    def holds_numbers(self) -> bool:
-        """Whether a row is one number."""
-        return self._values.ndim == 1 and not self.holds_objects
-
-    @property
     def holds_objects(self) -> bool:
         return bool(self._values.dtype == object)
 
@@ -120,20 +118,27 @@ class Column:
 
 
 class History:
-    """The columns of one source."""
+    """The columns of one source.
 
-    __slots__ = ("_cap_bytes", "_columns", "_room", "_staged")
+    Most sources publish the same few numbers again and again: those are staged row by row in one
+    array and moved to their columns 64 rows at a time.
+    """
+
+    __slots__ = ("_cap_bytes", "_columns", "_names", "_numbers", "_room", "_staged", "_times")
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap_bytes = cap_bytes
         self._room = 4  # columns that share the cap
         self._columns: dict[str, Column] = {}
-        self._staged: dict[str, tuple[array[float], array[int]]] = {}
+        self._names: tuple[str, ...] = ()
+        self._numbers: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
+        self._staged = array("d")
+        self._times = array("q")
 
     @property
     def nbytes(self) -> int:
         columns = sum(column.nbytes for column in self._columns.values())
-        return columns + len(self._staged) * _STAGED_BYTES
+        return columns + len(self._columns) * _STAGED_BYTES
 
     def shrink_to(self, cap_bytes: int) -> None:
         """From now on keep no more than ``cap_bytes``; rows beyond that are forgotten."""
@@ -141,45 +146,50 @@ class History:
             self._cap_bytes = cap_bytes
             self._rebuild()
 
-    def append(self, t: int, fields: Mapping[str, Any]) -> None:
-        """One published delta. Plain numbers are staged: moved to their column 64 at a time."""
-        for name, value in fields.items():
+    def append(self, t: int, delta: Mapping[str, Any]) -> bool:
+        """One published delta; whether it holds the same fields as the last one, all numbers."""
+        times = self._times
+        if len(delta) == len(self._names):
             try:
-                staged_values, staged_t = self._staged[name]
-                staged_values.append(value)
-                staged_t.append(t)
+                self._staged.extend(self._numbers(delta))
             except (KeyError, TypeError, OverflowError):
-                self._append_row(t, name, value)
+                del self._staged[len(times) * len(self._names) :]
             else:
-                if len(staged_t) == STAGED_ROWS:
-                    self._flush(name)
+                times.append(t)
+                if len(times) == STAGED_ROWS:
+                    self.flush()
+                return True
+        self.flush()
+        for name, value in delta.items():
+            self._column(name, value).append(t, value)
+        self._expect(delta)
+        return False
 
-    def _append_row(self, t: int, name: str, value: Any) -> None:
-        self._flush(name)
-        column = self._column(name, value)
-        column.append(t, value)
-        if column.holds_numbers:
-            self._staged[name] = (array("d"), array("q"))
-        else:
-            self._staged.pop(name, None)
-
-    def _flush(self, name: str) -> None:
-        """Move what is staged of one field to its column."""
-        staged = self._staged.get(name)
-        if staged is None or not staged[1]:
+    def flush(self) -> None:
+        """Move what is staged to its columns."""
+        if not self._times:
             return
-        values, t = staged
-        self._columns[name].extend(np.array(t, np.int64), np.array(values, np.float64))
-        del values[:], t[:]
+        t = np.frombuffer(self._times, np.int64)
+        rows = np.frombuffer(self._staged).reshape(len(t), len(self._names))
+        self._times, self._staged = array("q"), array("d")
+        for number, name in enumerate(self._names):
+            self._columns[name].extend(t, rows[:, number])
 
-    def _flush_all(self) -> None:
-        for name in self._staged:
-            self._flush(name)
+    def _expect(self, delta: Mapping[str, Any]) -> None:
+        """From now on deltas with the fields of this one are staged, if they are all numbers."""
+        names = tuple(delta)
+        if any(_layout(delta[name])[0] or self._columns[name].holds_objects for name in names):
+            names = ()
+        self._names = names
+        if len(names) > 1:
+            self._numbers = itemgetter(*names)
+        elif names:
+            self._numbers = partial(_one, names[0])
 
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""
+        self.flush()
         for name, values in arrays.items():
-            self._flush(name)
             column = self._column(name, _sample(values))
             if values.dtype.kind in "fiub" and column.fits(_sample(values)):
                 column.extend(t, values)
@@ -190,7 +200,7 @@ class History:
     def read(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
     ) -> dict[str, Series]:
-        self._flush_all()
+        self.flush()
         names = self._columns if fields is None else [f for f in fields if f in self._columns]
         return {name: self._columns[name].series(since, limit) for name in names}
 
@@ -198,7 +208,7 @@ class History:
         return self._cap_bytes // self._room
 
     def _rebuild(self) -> None:
-        self._flush_all()
+        self.flush()
         for name, column in self._columns.items():
             self._columns[name] = column.rebuilt(self._share())
 
@@ -211,8 +221,16 @@ class History:
             column = self._columns[name] = Column(*_layout(value), self._share())
         elif not column.fits(value) and not column.holds_objects:
             column = self._columns[name] = column.rebuilt(self._share(), as_objects=True)
-            self._staged.pop(name, None)
+            self._names = ()
         return column
+
+
+def _nothing(_delta: Mapping[str, Any]) -> tuple[Any, ...]:
+    return ()
+
+
+def _one(name: str, delta: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (delta[name],)
 
 
 def _sample(values: npt.NDArray[Any]) -> Any:

@@ -131,11 +131,14 @@ class Mailbox:
         else:
             self.held = not self.pushes
 
-    def take_edges(self, limit: int) -> Iterator[Edge]:
-        """The oldest dirty edges, up to ``limit``; those not used are to be put back."""
-        pending = self.pending
-        self.pending = pending[limit:]
-        return iter(pending if len(pending) <= limit else pending[:limit])
+    def take_edges(self) -> Iterator[Edge]:
+        """The oldest dirty edges, one turn of them; those not used are to be put back."""
+        pending, turn = self.pending, self.turn
+        if len(pending) <= turn:
+            self.pending = []
+            return iter(pending)
+        self.pending = pending[turn:]
+        return iter(pending[:turn])
 
     def put_back(self, edges: Iterator[Edge]) -> None:
         """The rest of what was taken goes before what came since."""

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mirrorcore.syncbus.edge import Edge
+from mirrorcore.syncbus.edge_eager import EagerEdge
+from mirrorcore.syncbus.edge_masked import MaskedEdge
+from mirrorcore.syncbus.edge_stream import StreamEdge
 from mirrorcore.syncbus.faults import RegistrationError, UnknownAgentError
 from mirrorcore.syncbus.messages import ALL, Interest
 from mirrorcore.syncbus.schema import Schema
@@ -73,7 +76,7 @@ class Registry:
                 edge.source.detach(edge)
         agent.mailbox.edges.clear()
         source = agent.source
-        for edge in [*source.edges, *source.masked]:
+        for edge in source.readers:
             edge.mailbox.drop(edge)
         del self.sources[source.name]
         kind = self._by_kind[source.kind]
@@ -108,11 +111,7 @@ class Registry:
         by_name = any(interest.name == source.name for interest in agent.interests)
         if source is agent.source and not by_name:
             return
-        matching = [i for i in agent.interests if i.name in (source.name, source.kind, ALL)]
-        mask: frozenset[str] | None = None
-        if all(interest.fields is not None for interest in matching):
-            mask = frozenset(field for i in matching for field in i.fields or ())
-        edge = Edge(source, agent.mailbox, mask)
+        edge = self._edge(agent, source)
         agent.mailbox.edges[source.name] = edge
         if agent.state == "failed":
             edge.closed = True
@@ -121,6 +120,27 @@ class Registry:
         self._dispatcher.watch_block(source)
         if edge.resync:
             agent.mailbox.mark(edge)
+
+    def _edge(self, agent: Agent, source: StateSource) -> Edge:
+        """The kind of edge that its interests in this source ask for, taken together."""
+        matching = [i for i in agent.interests if i.name in (source.name, source.kind, ALL)]
+        mask: frozenset[str] | None = None
+        if all(interest.fields is not None for interest in matching):
+            mask = frozenset(field for i in matching for field in i.fields or ())
+        modes = {interest.mode: None for interest in matching}
+        if "eager" in modes:
+            if mask is not None:
+                raise RegistrationError(
+                    f"agent {agent.agent_id!r} asks to be called within each publish of "
+                    f"{source.name!r}, for some fields alone",
+                    hint="leave the fields out of an eager interest",
+                )
+            return EagerEdge(source, agent.mailbox, self._dispatcher)
+        if "every" in modes:
+            return StreamEdge(source, agent.mailbox, mask, agent.policy.stream)
+        return (
+            Edge(source, agent.mailbox) if mask is None else MaskedEdge(source, agent.mailbox, mask)
+        )
 
     def _check_names(self, name: str, kind: str) -> None:
         for text in (name, kind):

@@ -1,13 +1,14 @@
 """A versioned state: its current immutable mapping, its last 64 deltas, its readers.
 
 Publishing stores the delta once and marks the edges of those who asked; nobody is waited for and
-nothing is copied per reader. A block of rows is the same thing ahead of time: row r becomes the
-state when the clock reaches it, and until somebody looks that costs nothing.
+nothing is copied per reader. What a delta means for the state and for the history is worked out
+when somebody looks, or when the ring comes round. A block of rows is the same thing ahead of time:
+row r becomes the state when the clock reaches it, and until somebody looks that costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,6 @@ from mirrorcore.syncbus.schema import Schema, freeze_block
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.dispatcher import Dispatcher
-
-_SLOT = RING - 1
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Block:
@@ -53,19 +51,21 @@ class StateSource:
     __slots__ = (
         "_dispatcher",
         "_history",
-        "_ring",
+        "_recent",
+        "_recent_t",
+        "_state",
+        "_unmerged",
         "block",
+        "counting",
         "edges",
         "history_cap",
         "index",
         "kind",
-        "latest",
-        "masked",
         "name",
+        "newest",
         "owned",
         "schema",
         "stale",
-        "state",
         "t",
         "version",
     )
@@ -89,61 +89,78 @@ class StateSource:
         self.history_cap = history_cap
         self.version = 0
         self.t = 0
-        self.state: dict[str, Any] = {}
         self.stale = False
-        self.latest = Update(name, _NOTHING, 0, 0, False, 0)
         self.edges: list[Edge] = []
-        self.masked: list[Edge] = []
+        self.counting: list[Edge] = []  # those that have to be shown each delta
         self.block: Block | None = None
-        self._ring: list[Update | None] = []
+        # The deltas and instants of the last versions, the newest last: those that some reader
+        # has still to see, and no more than 64 count. A row of a block that nobody looked at is
+        # None there.
+        self._recent: list[dict[str, Any] | None] = []
+        self._recent_t: list[int] = []
+        self.newest: Update | None = None
+        self._state: dict[str, Any] = {}
+        self._unmerged: dict[str, Any] | None = None  # last of several deltas of the same fields
         self._history: History | None = None
         self._dispatcher = dispatcher
 
     # -- publishing ---------------------------------------------------------------------------
 
-    def publish(self, delta: dict[str, Any], t: int) -> int:
+    def publish(self, delta: dict[str, Any], t: int) -> int:  # noqa: PLR0912  # the hot path
         """Apply a checked, private ``delta`` at instant ``t``; returns the new version."""
-        if self.block is not None:
+        lagging = self.block is not None
+        if lagging:
             self.settle()
             self._record_rows()
         self.version = version = self.version + 1
-        self.state = {**self.state, **delta}
         self.t = t
         self.stale = False
-        self.latest = update = Update(self.name, MappingProxyType(delta), version, 1, False, t)
-        try:
-            self._ring[(version - 1) & _SLOT] = update
-        except IndexError:
-            self._ring.append(update)
-        if self._history is None:
-            self._history = History(self.history_cap)
-        self._history.append(t, delta)
+        self.newest = None
+        history = self._history
+        if history is None:
+            history = self._history = History(self.history_cap)
+        if history.append(t, delta):
+            self._unmerged = delta
+        else:
+            self._merge(delta)
         dispatcher = self._dispatcher
         if dispatcher.witness is not None:
             dispatcher.witness(self.name, t, delta)
         ready = dispatcher.ready
         for edge in self.edges:
-            if not edge.queued:
+            if edge.queued:
+                lagging = True
+            else:
                 edge.queued = True
                 mailbox = edge.mailbox
                 mailbox.pending.append(edge)
                 if not mailbox.held:
                     mailbox.held = True
                     ready.append(mailbox)
-        if self.masked:
-            self._mark_masked(delta, version)
+        if lagging or self.counting:
+            self._remember(delta, t)
+            for edge in tuple(self.counting):
+                edge.note(delta, version)
+        else:
+            self._recent = [delta]
+            self._recent_t = [t]
         if ready and not dispatcher.armed:
             dispatcher.arm()
         return version
 
-    def _mark_masked(self, delta: Mapping[str, Any], version: int) -> None:
-        for edge in self.masked:
-            mask = edge.mask
-            if mask is None or not mask.isdisjoint(delta):
-                edge.matched += 1
-                edge.mailbox.mark(edge)
-            elif edge.matched == edge.taken and not edge.resync:
-                edge.seen = version
+    def _remember(self, delta: dict[str, Any] | None, t: int) -> None:
+        """Somebody has not seen the last one yet."""
+        self._recent.append(delta)
+        self._recent_t.append(t)
+        if len(self._recent) >= 2 * RING:
+            del self._recent[:-RING], self._recent_t[:-RING]
+
+    def _merge(self, delta: Mapping[str, Any]) -> None:
+        """Make ``delta`` part of the state; whoever holds the one before keeps it."""
+        if self._unmerged is not None:
+            self._state = {**self._state, **self._unmerged}
+            self._unmerged = None
+        self._state = {**self._state, **delta}
 
     # -- blocks -------------------------------------------------------------------------------
 
@@ -173,29 +190,31 @@ class StateSource:
     def current_version(self) -> int:
         """The version, rows reached but not yet looked at included."""
         block = self.block
-        return self.version if block is None else self.version + self._unsettled(block)
+        return self.version if block is None else self.version + self.unsettled(block)
 
     def settle(self) -> None:
         """Make the rows reached since the last look part of the state: O(fields), not O(rows)."""
         block = self.block
         if block is None:
             return
-        new = self._unsettled(block)
+        new = self.unsettled(block)
         if not new:
             return
         stop = block.settled + new
-        first_version = self.version + 1
-        for edge in self.masked:
-            matches = self._row_matches(edge, new)
-            if matches:
-                edge.matched += matches
-            elif edge.matched == edge.taken and not edge.resync:
-                edge.seen = self.version + new
         block.settled = stop
         delta = block.row(stop - 1)
-        self.version += new - 1
-        self._fill_ring(first_version)
-        self._store_row(delta, int(block.ts[stop - 1]))
+        self.version += new
+        self.t = int(block.ts[stop - 1])
+        self.stale = False
+        self.newest = None
+        self._merge(delta)
+        # Rows before the last have no delta of their own: each carries the same fields as it.
+        skipped = min(new - 1, RING)
+        self._recent.extend([None] * skipped)
+        self._recent_t.extend([0] * skipped)
+        self._remember(delta, self.t)
+        for edge in self.counting:
+            edge.note_rows(block, stop - new, stop)
 
     def mark_reached(self) -> None:
         """Rows were reached: mark the edges of those who are called for updates."""
@@ -208,47 +227,36 @@ class StateSource:
         """Whether a reader that pulls will find this edge without its being marked."""
         return self.block is not None and not edge.mailbox.pushes
 
-    def unsettled_matches(self, edge: Edge) -> int:
-        """Rows reached and not yet settled that touch the fields of ``edge``."""
-        block = self.block
-        return 0 if block is None else self._row_matches(edge, self._unsettled(block))
-
-    def _unsettled(self, block: Block) -> int:
+    def unsettled(self, block: Block) -> int:
+        """Rows of ``block`` that were reached and have not yet become versions."""
         return min(self._dispatcher.row + 1, block.rows) - block.settled
 
     def _mark_behind(self, *, pulling: bool) -> None:
-        for edges in (self.edges, self.masked):
+        for edges in (self.edges, self.counting):
             for edge in edges:
                 if edge.mailbox.pushes is not pulling and edge.behind:
                     edge.mailbox.mark(edge)
-
-    def _row_matches(self, edge: Edge, rows: int) -> int:
-        block = self.block
-        if block is None or edge.mask is None or edge.mask.isdisjoint(block.arrays):
-            return 0
-        return rows
-
-    def _store_row(self, delta: dict[str, Any], t: int) -> None:
-        self.version = version = self.version + 1
-        self.state = {**self.state, **delta}
-        self.t = t
-        self.stale = False
-        self.latest = Update(self.name, MappingProxyType(delta), version, 1, False, t)
-        self._ring[(version - 1) & _SLOT] = self.latest
-
-    def _fill_ring(self, first_version: int) -> None:
-        """Rows have no slots of their own: each carries the same fields as the run's last."""
-        ring = self._ring
-        ring.extend([None] * (min(RING, self.version + 1) - len(ring)))
-        for version in range(max(first_version, self.version - RING + 1), self.version + 1):
-            ring[(version - 1) & _SLOT] = None
 
     # -- reading ------------------------------------------------------------------------------
 
     def view(self) -> Mapping[str, Any]:
         """The current state, read-only; a later publish makes a new one."""
-        self.settle()
-        return MappingProxyType(self.state)
+        if self.block is not None:
+            self.settle()
+        if self._unmerged is not None:
+            self._state = {**self._state, **self._unmerged}
+            self._unmerged = None
+        return MappingProxyType(self._state)
+
+    def latest(self) -> Update:
+        """The newest delta as a reader gets it that missed nothing; made once for all of them."""
+        update = self.newest
+        if update is None:
+            delta = self._recent[-1]
+            assert delta is not None, "the newest version always has its delta"
+            update = Update(self.name, MappingProxyType(delta), self.version, 1, False, self.t)
+            self.newest = update
+        return update
 
     def state_view(self, now: int, edge: Edge | None = None) -> StateView:
         state = self.view()
@@ -257,29 +265,45 @@ class StateSource:
         age = now - self.t if self.version else 0
         return StateView(self.name, state, self.version, self.t, self.stale, age)
 
-    def deltas_after(self, seen: int) -> Iterator[Update]:
-        """The deltas of versions seen+1 .. version; at most 64 back."""
-        ring = self._ring
-        for version in range(seen + 1, self.version + 1):
-            update = ring[(version - 1) & _SLOT]
-            if update is not None:
-                yield update
+    def merged_after(self, seen: int) -> dict[str, Any]:
+        """What changed since version ``seen``, at most 64 back."""
+        merged: dict[str, Any] = {}
+        for delta in self._recent[seen - self.version :]:
+            if delta is not None:
+                merged.update(delta)
+        return merged
+
+    def deltas_after(self, seen: int) -> list[tuple[int, dict[str, Any], int]]:
+        """(version, delta, instant) of what is known of the versions after ``seen``."""
+        count = min(self.version - seen, RING, len(self._recent))
+        return [
+            (self.version - back, delta, self._recent_t[-1 - back])
+            for back in range(count - 1, -1, -1)
+            if (delta := self._recent[-1 - back]) is not None
+        ]
 
     def instant_after(self, seen: int) -> int:
         """When version seen+1 was published, or the oldest after it that is still known."""
         self.settle()
-        first = max(seen, self.version - RING)
-        return next((update.t for update in self.deltas_after(first)), self.t)
+        known = self.deltas_after(seen)
+        return known[0][2] if known else self.t
 
     def resume(
-        self, version: int, t: int, state: dict[str, Any], deltas: list[Update], *, stale: bool
+        self,
+        version: int,
+        t: int,
+        state: dict[str, Any],
+        deltas: Sequence[tuple[int, dict[str, Any], int]],
+        *,
+        stale: bool,
     ) -> None:
         """Go on from a state of before; ``deltas`` are those of its last that are known."""
-        self.version, self.t, self.state, self.stale = version, t, state, stale
-        self._ring = [None] * min(RING, version)
-        for update in deltas:
-            self._ring[(update.version - 1) & _SLOT] = update
-            self.latest = update
+        self.version, self.t, self._state, self.stale = version, t, state, stale
+        count = version - deltas[0][0] + 1 if deltas else 0
+        self._recent, self._recent_t = [None] * count, [0] * count
+        for number, delta, instant in deltas:
+            self._recent[number - version - 1] = delta
+            self._recent_t[number - version - 1] = instant
 
     def past(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
@@ -315,7 +339,11 @@ class StateSource:
     # -- edges --------------------------------------------------------------------------------
 
     def attach(self, edge: Edge) -> None:
-        (self.edges if edge.mask is None else self.masked).append(edge)
+        (self.counting if edge.counting else self.edges).append(edge)
 
     def detach(self, edge: Edge) -> None:
-        (self.edges if edge.mask is None else self.masked).remove(edge)
+        (self.counting if edge.counting else self.edges).remove(edge)
+
+    @property
+    def readers(self) -> tuple[Edge, ...]:
+        return (*self.edges, *self.counting)
