@@ -223,7 +223,9 @@ class Dispatcher:
                 if seen == source.version and edge.plain:
                     edge.seen = seen
                     edge.delivered += 1
-                    update: Any = source.newest or source.latest()
+                    update: Any = source.newest
+                    if update is None:
+                        update = source.latest()
                 else:
                     update = edge.take()
                     if update is None:

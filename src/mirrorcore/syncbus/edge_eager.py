@@ -6,9 +6,9 @@ for those who must have looked before the publisher goes on (a risk check before
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from mirrorcore.syncbus.edge import Edge
+from mirrorcore.syncbus.edge import CountingEdge
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.dispatcher import Dispatcher
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.source import Block, StateSource
 
 
-class EagerEdge(Edge):
+class EagerEdge(CountingEdge):
     """Delivered at once where the reader can be called; otherwise it waits like any other."""
 
     __slots__ = ("_dispatcher",)
-
-    counting: ClassVar[bool] = True
 
     def __init__(self, source: StateSource, mailbox: Mailbox, dispatcher: Dispatcher) -> None:
         super().__init__(source, mailbox)

@@ -120,20 +120,20 @@ class Column:
 class History:
     """The columns of one source.
 
-    Most sources publish the same few numbers again and again: those are staged row by row in one
-    array and moved to their columns 64 rows at a time.
+    Most sources publish the same few fields again and again: those are staged row by row and moved
+    to their columns 64 rows at a time.
     """
 
-    __slots__ = ("_cap_bytes", "_columns", "_names", "_numbers", "_room", "_staged", "_times")
+    __slots__ = ("_cap_bytes", "_columns", "_names", "_room", "_staged", "_times", "_values")
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap_bytes = cap_bytes
         self._room = 4  # columns that share the cap
         self._columns: dict[str, Column] = {}
         self._names: tuple[str, ...] = ()
-        self._numbers: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
-        self._staged = array("d")
-        self._times = array("q")
+        self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
+        self._staged: list[Any] = []
+        self._times: list[int] = []
 
     @property
     def nbytes(self) -> int:
@@ -147,44 +147,52 @@ class History:
             self._rebuild()
 
     def append(self, t: int, delta: Mapping[str, Any]) -> bool:
-        """One published delta; whether it holds the same fields as the last one, all numbers."""
-        times = self._times
-        if len(delta) == len(self._names):
+        """One published delta; whether it has the same fields as the one before."""
+        names = self._names
+        if len(delta) == len(names):
             try:
-                self._staged.extend(self._numbers(delta))
-            except (KeyError, TypeError, OverflowError):
-                del self._staged[len(times) * len(self._names) :]
+                self._staged.extend(self._values(delta))
+            except KeyError:
+                pass
             else:
+                times = self._times
                 times.append(t)
                 if len(times) == STAGED_ROWS:
                     self.flush()
                 return True
         self.flush()
+        self._expect(delta)
         for name, value in delta.items():
             self._column(name, value).append(t, value)
-        self._expect(delta)
         return False
 
     def flush(self) -> None:
         """Move what is staged to its columns."""
-        if not self._times:
+        times, names = self._times, self._names
+        if not times:
             return
-        t = np.frombuffer(self._times, np.int64)
-        rows = np.frombuffer(self._staged).reshape(len(t), len(self._names))
-        self._times, self._staged = array("q"), array("d")
-        for number, name in enumerate(self._names):
-            self._columns[name].extend(t, rows[:, number])
+        t = np.array(times, np.int64)
+        for number, name in enumerate(names):
+            values = self._staged[number :: len(names)]
+            numbers = _numbers(values)
+            column = self._column(name, values[0])
+            if numbers is None or column.holds_objects:
+                for instant, value in zip(times, values, strict=True):
+                    self._column(name, value).append(instant, value)
+            else:
+                column.extend(t, numbers)
+        self._times, self._staged = [], []
 
     def _expect(self, delta: Mapping[str, Any]) -> None:
-        """From now on deltas with the fields of this one are staged, if they are all numbers."""
+        """From now on deltas with the fields of this one are staged, if none is a vector."""
         names = tuple(delta)
-        if any(_layout(delta[name])[0] or self._columns[name].holds_objects for name in names):
+        if any(isinstance(value, np.ndarray) for value in delta.values()):
             names = ()
         self._names = names
         if len(names) > 1:
-            self._numbers = itemgetter(*names)
+            self._values = itemgetter(*names)
         elif names:
-            self._numbers = partial(_one, names[0])
+            self._values = partial(_one, names[0])
 
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""
@@ -221,7 +229,6 @@ class History:
             column = self._columns[name] = Column(*_layout(value), self._share())
         elif not column.fits(value) and not column.holds_objects:
             column = self._columns[name] = column.rebuilt(self._share(), as_objects=True)
-            self._names = ()
         return column
 
 
@@ -231,6 +238,14 @@ def _nothing(_delta: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _one(name: str, delta: Mapping[str, Any]) -> tuple[Any, ...]:
     return (delta[name],)
+
+
+def _numbers(values: list[Any]) -> npt.NDArray[np.float64] | None:
+    """The values as floats; None where one of them is no number, or too large for one."""
+    try:
+        return np.frombuffer(array("d", values))
+    except (TypeError, OverflowError):
+        return None
 
 
 def _sample(values: npt.NDArray[Any]) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, get_args
 
 from mirrorcore.syncbus.edge import Edge
 from mirrorcore.syncbus.edge_eager import EagerEdge
 from mirrorcore.syncbus.edge_masked import MaskedEdge
 from mirrorcore.syncbus.edge_stream import StreamEdge
 from mirrorcore.syncbus.faults import RegistrationError, UnknownAgentError
-from mirrorcore.syncbus.messages import ALL, Interest
+from mirrorcore.syncbus.messages import ALL, Interest, Mode
 from mirrorcore.syncbus.schema import Schema
 from mirrorcore.syncbus.source import StateSource
 
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.dispatcher import Dispatcher
     from mirrorcore.syncbus.policy import BusPolicy
+
+
+def check_interests(
+    agent_id: str, interests: Iterable[str | tuple[str, Any] | Interest], on_update: Any
+) -> tuple[Interest, ...]:
+    """The interests as records; RegistrationError where one cannot be served."""
+    checked = tuple(Interest.of(interest) for interest in interests)
+    for interest in checked:
+        if interest.mode not in get_args(Mode):
+            raise RegistrationError(
+                f"agent {agent_id!r} is interested in {interest.name!r} with mode "
+                f"{interest.mode!r}, must be 'latest', 'every' or 'eager'"
+            )
+        if interest.mode != "eager":
+            continue
+        wants = f"agent {agent_id!r} wants to be called within each publish of {interest.name!r}"
+        if interest.fields is not None:
+            raise RegistrationError(
+                f"{wants}, for some fields alone", hint="leave the fields of that interest out"
+            )
+        if on_update is None or iscoroutinefunction(on_update):
+            kind = "without on_update" if on_update is None else "with an async on_update"
+            raise RegistrationError(
+                f"{wants}, {kind}", hint="give it a sync on_update, or leave mode at 'latest'"
+            )
+    return checked
 
 
 class Registry:
@@ -129,12 +156,6 @@ class Registry:
             mask = frozenset(field for i in matching for field in i.fields or ())
         modes = {interest.mode: None for interest in matching}
         if "eager" in modes:
-            if mask is not None:
-                raise RegistrationError(
-                    f"agent {agent.agent_id!r} asks to be called within each publish of "
-                    f"{source.name!r}, for some fields alone",
-                    hint="leave the fields out of an eager interest",
-                )
             return EagerEdge(source, agent.mailbox, self._dispatcher)
         if "every" in modes:
             return StreamEdge(source, agent.mailbox, mask, agent.policy.stream)
