@@ -5,26 +5,28 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from benchmarks.bus.bars import Row
-from benchmarks.bus.rivals import BareLoop, Ours, Queues, Sketch, left_out, present
+import numpy as np
+
+from benchmarks.bus.rivals import BareLoop, left_out, present
 from benchmarks.bus.rounds import Figures, ratio, spread
-from benchmarks.bus.scenarios import cost, memory
+from benchmarks.bus.rows import cost_rows, memory_row, more_rows, slow_row, stop_rows
+from benchmarks.bus.scenarios import cold, cost, latency, memory, raising, registration, stop
 from benchmarks.measure import calibration, machine
 
 SIZES = (10, 100, 1_000)
 """Agents on the bus."""
 
 ROUNDS = 7
-"""Of each figure of CPU, beside the one that warms up."""
+"""Of each figure, beside the one that warms up."""
 
-Costs = dict[tuple[str, int, str], Figures]
-"""By handlers (``sync`` or ``async``), agents and pattern."""
+SEED = 4
+"""Of the moments at which the stop is asked for."""
 
 
-def costs(*, quick: bool) -> Costs:
+def costs(*, quick: bool) -> dict[tuple[str, int, str], Figures]:
     """CPU of a delivery in every pattern at every size; each size in a loop of its own."""
     rounds, deliveries = (2, 2_000) if quick else (ROUNDS, 20_000)
-    found: Costs = {}
+    found: dict[tuple[str, int, str], Figures] = {}
     for handlers in ("sync", "async"):
         for agents in SIZES:
             waits = handlers == "async"
@@ -37,75 +39,92 @@ def costs(*, quick: bool) -> Costs:
     return found
 
 
-def cost_rows(found: Costs) -> list[Row]:
-    """The four rows about CPU."""
-    ours, bare = Ours.label, BareLoop.label
-    ten, hundred, thousand = (found["sync", agents, "burst"] for agents in SIZES)
-    return [
-        Row.of(
-            "against the bare call loop, 100 agents",
-            "x",
-            10,
-            7,
-            ratio(hundred[ours], hundred[bare]),
-        ),
-        Row.of(
-            "cheaper than asyncio.Queue + task, 100 agents",
-            "x",
-            1.8,
-            5,
-            ratio(hundred[Queues.label], hundred[ours]),
-            at_most=False,
-        ),
-        Row.of(
-            "growth from 10 to 1,000 agents beyond the bare loop's",
-            "x",
-            1.4,
-            1.2,
-            ratio(ratio(thousand[ours], thousand[bare]), ratio(ten[ours], ten[bare])),
-        ),
-        Row.of(
-            "cheaper than the guide's sketch, 1,000 agents",
-            "x",
-            50,
-            150,
-            ratio(thousand[Sketch.label], thousand[ours]),
-            at_most=False,
-        ),
-    ]
-
-
-def memory_row(found: dict[str, int]) -> Row:
-    return Row.of("memory of an idle agent", "bytes", 5_000, 2_500, [found[Ours.label]])
-
-
 def run(*, quick: bool = False) -> dict[str, Any]:
     """The whole benchmark as one document."""
+    rounds = 1 if quick else ROUNDS
+    rivals = present()
     before = calibration()
     spent = costs(quick=quick)
-    idle = asyncio.run(memory.measure(present()))
-    rows = [*cost_rows(spent), memory_row(idle)]
+    first = {agents: asyncio.run(cold.measure(rivals, agents, rounds)) for agents in (100, 1_000)}
+    joining, churning = asyncio.run(
+        registration.measure(rivals, 1_000, rounds, 50 if quick else 2_000)
+    )
+    idle = asyncio.run(memory.measure(rivals))
+    lost = asyncio.run(raising.measure(rivals, 200 if quick else 2_000))
+    runs = asyncio.run(latency.measure(rivals, rounds, 0.2 if quick else 1.5))
+    stopped = asyncio.run(stop.measure(3 if quick else 100, SEED))
+    rows = [
+        *cost_rows(spent),
+        slow_row(runs),
+        *stop_rows(stopped["us"]),
+        memory_row(idle),
+    ]
+    more = more_rows(spent, first, runs, lost)
     return {
         "benchmark": "bus",
         "quick": quick,
         "machine": machine(),
         "calibration": {"before": before, "after": calibration()},
-        "versions": {rival.label: rival.version() for rival in present() if rival.distribution},
+        "versions": {rival.label: rival.version() for rival in rivals if rival.distribution},
         "left_out": [rival.label for rival in left_out()],
+        "lacks": {rival.label: rival.lacks for rival in rivals},
         "cost": cost_document(spent),
+        "cold": {str(n): multiples(figures) for n, figures in first.items()},
+        "registration": {"joining": multiples(joining), "churning": multiples(churning)},
+        "latency": latency_document(runs),
+        "raising": lost,
+        "stop": stop_document(stopped),
         "bytes_per_idle_agent": idle,
         "rows": [row.document() for row in rows],
+        "more": [row.document() for row in more],
         "met": all(row.met for row in rows),
     }
 
 
-def cost_document(found: Costs) -> dict[str, Any]:
+def cost_document(found: dict[tuple[str, int, str], Figures]) -> dict[str, Any]:
     """{handlers: {pattern: {agents: {rival: its CPU and multiples}}}}."""
     document: dict[str, Any] = {}
     for (handlers, agents, pattern), figures in found.items():
-        bare = figures[BareLoop.label]
-        document.setdefault(handlers, {}).setdefault(pattern, {})[str(agents)] = {
-            label: {"ns": spread(spent), "times_bare": spread(ratio(spent, bare), 2)}
-            for label, spent in figures.items()
-        }
+        document.setdefault(handlers, {}).setdefault(pattern, {})[str(agents)] = multiples(figures)
     return document
+
+
+def multiples(figures: Figures) -> dict[str, Any]:
+    """CPU ns of each rival, and as multiples of the bare call loop in the same round."""
+    bare = figures[BareLoop.label]
+    return {
+        label: {"ns": spread(spent), "times_bare": spread(ratio(spent, bare), 2)}
+        for label, spent in figures.items()
+    }
+
+
+def latency_document(runs: latency.Runs) -> dict[str, Any]:
+    """{kind of run: {rival: {figure: its spread}}}; without figures that were never taken."""
+    return {
+        kind: {
+            label: {
+                name: spread([float(turn[name]) for turn in turns], 3)
+                for name in turns[0]
+                if all(turn[name] is not None for turn in turns)
+            }
+            for label, turns in told.items()
+        }
+        for kind, told in runs.items()
+    }
+
+
+def stop_document(stopped: dict[str, Any]) -> dict[str, Any]:
+    """Percentiles of each stretch, us."""
+    return {
+        "agents": stopped["agents"],
+        "runs": stopped["runs"],
+        "least_flooded": stopped["least_flooded"],
+        "us": {
+            name: {
+                "p50": round(float(np.quantile(figures, 0.5)), 1),
+                "p99": round(float(np.quantile(figures, 0.99)), 1),
+                "max": round(max(figures), 1),
+            }
+            for name, figures in stopped["us"].items()
+        },
+    }
