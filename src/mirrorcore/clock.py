@@ -108,6 +108,18 @@ class LiveClock:
         return time.monotonic_ns() + self._offset
 
 
+class ReadOnlyClock:
+    """Another clock's time, to be read alone: what an agent is handed."""
+
+    __slots__ = ("_now",)
+
+    def __init__(self, clock: Clock) -> None:
+        self._now = clock.now
+
+    def now(self) -> int:
+        return self._now()
+
+
 def wall_now() -> int:
     """The wall clock, for run identities and file stamps; never for a decision."""
     return time.time_ns()

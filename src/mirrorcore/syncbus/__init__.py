@@ -32,6 +32,7 @@ from mirrorcore.syncbus.messages import (
     Gap,
     Health,
     Interest,
+    Missed,
     Reply,
     StateView,
     Update,
@@ -39,6 +40,7 @@ from mirrorcore.syncbus.messages import (
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
+from mirrorcore.syncbus.watch import Watch
 
 __all__ = [
     "ALL",
@@ -64,6 +66,7 @@ __all__ = [
     "Interest",
     "LaneFull",
     "LifeState",
+    "Missed",
     "RegistrationError",
     "Reply",
     "RequestFailed",
@@ -77,5 +80,6 @@ __all__ = [
     "UndeclaredReadError",
     "UnknownAgentError",
     "Update",
+    "Watch",
     "thaw",
 ]

@@ -70,6 +70,7 @@ class Agent:
         "source",
         "spare",
         "staged",
+        "staged_publishes",
         "staging",
         "state",
         "success_rate",
@@ -121,6 +122,7 @@ class Agent:
         self.side_tasks: list[HandlerTask] = []
         self.staging = False
         self.staged: list[Callable[[], object]] = []
+        self.staged_publishes = 0
         self.outcomes: list[HandlerTask] = []
         self.overrun = self.flooded = False
         self.sender = ""

@@ -102,6 +102,7 @@ class BusCore(Ticks, Inspection):
         agent = self._agent(agent_id)
         self._supervisor.remove(agent)
         self._registry.leave(agent)
+        self._registry.close(agent.source)
         self._incarnations[agent_id] = agent.incarnation
         if agent in self._tickers:
             self._tickers.remove(agent)

@@ -179,7 +179,7 @@ class Dispatcher:
 
     def _turn(self, mailbox: Mailbox) -> int:
         """Some calls of one agent: its messages, then its dirty edges."""
-        agent = mailbox.agent
+        agent: Agent = mailbox.agent
         first = mailbox.calls
         limit = mailbox.turn
         self.current = agent
@@ -305,7 +305,8 @@ class Dispatcher:
         That is one which may not be called now, or whose own call led here.
         """
         mailbox = edge.mailbox
-        agent, outer = mailbox.agent, self.current
+        agent: Agent = mailbox.agent
+        outer = self.current
         handler = agent.handlers.on_update
         if handler is None or mailbox.gated or agent is outer or agent in self._within:
             return False

@@ -79,7 +79,8 @@ class AgentHandle:
         """Hold a publish back until the driver of ticks admits it."""
         source = agent.source
         agent.staged.append(lambda: source.publish(frozen, self._now()))
-        return source.current_version() + len(agent.staged)
+        agent.staged_publishes += 1
+        return source.current_version() + agent.staged_publishes
 
     def _count_publish(self, agent: Agent) -> None:
         """One publish of the call under way; what the assembly does by itself is not limited."""
@@ -120,22 +121,7 @@ class AgentHandle:
         agent = self._agent
         if self.token is not agent.token:
             raise self._refuse("collect")
-        mailbox = agent.mailbox
-        edges = mailbox.edges
-        dirty = list(mailbox.pending)
-        for name in self._dispatcher.block_sources:
-            edge = edges.get(name)
-            if edge is not None and not edge.queued and edge.behind:
-                dirty.append(edge)
-        mailbox.clear_marks()
-        if len(dirty) > 1:
-            dirty.sort(key=_order)
-        updates: list[Update | Gap] = []
-        for edge in dirty:
-            while (update := edge.take()) is not None:
-                updates.append(update)
-        mailbox.clear_marks()
-        return updates
+        return agent.mailbox.collect(self._dispatcher.block_sources)
 
     def acknowledge(self) -> None:
         """Mark every change as seen, for an agent that reads states as they are (:meth:`read`)."""

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mirrorcore.clock import MILLISECOND
 from mirrorcore.syncbus.health import health, latency_quantile
 from mirrorcore.syncbus.history import Series
 from mirrorcore.syncbus.messages import (
     AgentStatistics,
     DeadLetter,
     Health,
+    Interest,
     StateView,
 )
 from mirrorcore.syncbus.observers import Observer
 from mirrorcore.syncbus.parts import BusParts
+from mirrorcore.syncbus.registry import check_interests
 from mirrorcore.syncbus.supervision import LifeState
+from mirrorcore.syncbus.watch import Watch
+
+_AFTER_AGENTS = 1 << 40
 
 
 class Inspection(BusParts):
@@ -108,6 +114,31 @@ class Inspection(BusParts):
     def unresolved_interests(self) -> list[tuple[str, str]]:
         """(agent, interest) for every interest that no source answers to so far."""
         return self._registry.unresolved(self._agents.values())
+
+    def watch(
+        self,
+        *interests: str | tuple[str, Any] | Interest,
+        events: bool = True,
+        every_ns: int = 50 * MILLISECOND,
+        room: int = 1024,
+    ) -> Watch:
+        """See life events and the states of ``interests`` without being able to slow anybody.
+
+        States are merged while nobody looks, of events the last ``room`` wait. ``async for`` looks
+        every ``every_ns`` of wall time; ``look()`` at once. Close it, or use it as a context.
+        """
+        self._watches += 1
+        return Watch(
+            f"watch {self._watches}",
+            _AFTER_AGENTS + self._watches,
+            check_interests("a watch", interests, None),
+            self._dispatcher,
+            self._registry,
+            self._observers,
+            events=events,
+            every_ns=every_ns,
+            room=room,
+        )
 
     def on_event(self, callback: Observer) -> None:
         """Tell ``callback`` of every life event; what it raises is recorded and goes no further."""

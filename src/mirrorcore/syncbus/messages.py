@@ -137,6 +137,12 @@ class BusEvent(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """``count`` life events that an observer was too slow to see."""
+
+    count: int
+
+
 class AgentStatistics(msgspec.Struct, frozen=True):
     """Counters of one agent since it registered.
 

@@ -63,6 +63,7 @@ class BusParts:
             self._registry.sources.__contains__,
         )
         self._tickers: list[Agent] = []
+        self._watches = 0
         self._incarnations: dict[str, int] = {}
 
     def _new_handle(self, agent: Agent) -> AgentHandle:

@@ -330,6 +330,7 @@ class Supervisor:
         agent.side_tasks.clear()
         agent.outcomes.clear()
         agent.staged.clear()
+        agent.staged_publishes = 0
         if agent.breaker.retry_at is None:
             self._dispatcher.watched.pop(agent.agent_id, None)
         self._dispatcher.tell_quiet()
