@@ -178,7 +178,10 @@ def bus_cost() -> str:
 
     return table(
         ("", *(column[0] for column in columns)),
-        ((label, *(cell(label, *column[1:]) for column in columns)) for label in found["lacks"]),
+        (
+            (label, *(cell(label, *column[1:]) for column in columns))
+            for label in found["cost"]["sync"]["burst"]["100"]
+        ),
     )
 
 
@@ -223,7 +226,7 @@ def bus_harm() -> str:
 
 
 def bus_rivals() -> str:
-    """What an agent of a swarm would miss in each rival."""
+    """What an agent of a swarm would miss in each."""
     found = _bus()
     versions = found["versions"]
     return table(

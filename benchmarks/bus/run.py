@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bus.rivals import BareLoop, left_out, present
+from benchmarks.bus.rivals import MODES, BareLoop, left_out, present
 from benchmarks.bus.rounds import Figures, ratio, spread
 from benchmarks.bus.rows import cost_rows, memory_row, more_rows, slow_row, stop_rows
 from benchmarks.bus.scenarios import cold, cost, latency, memory, raising, registration, stop
@@ -26,13 +26,14 @@ SEED = 4
 def costs(*, quick: bool) -> dict[tuple[str, int, str], Figures]:
     """CPU of a delivery in every pattern at every size; each size in a loop of its own."""
     rounds, deliveries = (2, 2_000) if quick else (ROUNDS, 20_000)
+    rivals = [*present(), *MODES]
     found: dict[tuple[str, int, str], Figures] = {}
     for handlers in ("sync", "async"):
         for agents in SIZES:
             waits = handlers == "async"
             patterns = ("burst",) if quick and agents == SIZES[-1] else tuple(cost.PATTERNS)
             measured = asyncio.run(
-                cost.measure(present(), agents, rounds, deliveries, waits=waits, patterns=patterns)
+                cost.measure(rivals, agents, rounds, deliveries, waits=waits, patterns=patterns)
             )
             for pattern, figures in measured.items():
                 found[handlers, agents, pattern] = figures

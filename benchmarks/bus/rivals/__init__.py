@@ -6,12 +6,16 @@ from benchmarks.bus.rivals.bare import BareLoop
 from benchmarks.bus.rivals.base import Rival
 from benchmarks.bus.rivals.blinker_signals import Blinker
 from benchmarks.bus.rivals.nautilus_bus import Nautilus
-from benchmarks.bus.rivals.ours import Ours
+from benchmarks.bus.rivals.ours import Eager, EveryDelta, Ours
 from benchmarks.bus.rivals.psygnal_signals import Psygnal
 from benchmarks.bus.rivals.queues import Queues
 from benchmarks.bus.rivals.sketch import Sketch
 
 RIVALS: tuple[type[Rival], ...] = (BareLoop, Ours, Queues, Sketch, Blinker, Psygnal, Nautilus)
+
+MODES: tuple[type[Rival], ...] = (EveryDelta, Eager)
+"""SyncBus for readers that ask for more than the latest; they only differ in what a delivery
+costs."""
 
 
 def present() -> list[type[Rival]]:
@@ -25,6 +29,7 @@ def left_out() -> list[type[Rival]]:
 
 
 __all__ = [
+    "MODES",
     "RIVALS",
     "BareLoop",
     "Blinker",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from benchmarks.bus.rivals.base import Delta, Handler, Rival
-from mirrorcore.syncbus import AgentHandle, SyncBus
+from mirrorcore.syncbus import AgentHandle, Interest, SyncBus
+
+Mode = Literal["latest", "every", "eager"]
 
 
 class Ours(Rival):
@@ -14,9 +16,10 @@ class Ours(Rival):
 
     label: ClassVar[str] = "SyncBus"
     conflates: ClassVar[bool] = True
+    mode: ClassVar[Mode] = "latest"
     lacks: ClassVar[str] = (
-        "every delta one by one only where a subscriber asks for it: the state lane brings the "
-        "latest"
+        "a delivery costs it more than those who only call their handlers, and who needs every "
+        "delta has to ask for it"
     )
 
     def __init__(self, *, waits: bool = False) -> None:
@@ -28,7 +31,7 @@ class Ours(Rival):
         self.handles[agent] = self.bus.register(
             f"agent{agent}",
             kind="worker",
-            interests=[f"agent{source}" for source in interests],
+            interests=[Interest(f"agent{source}", mode=self.mode) for source in interests],
             on_update=handler,
             on_tick=handler,
         )
@@ -63,3 +66,20 @@ class Ours(Rival):
     def pending(self, agent: int) -> int | None:
         """One call for each source that has news, however much of it."""
         return len(self.handles[agent].collect())
+
+
+class EveryDelta(Ours):
+    """For readers that asked for each delta by itself."""
+
+    label: ClassVar[str] = "SyncBus, every delta"
+    conflates: ClassVar[bool] = False
+    mode: ClassVar[Mode] = "every"
+
+
+class Eager(Ours):
+    """For trusted readers that are called within the publish."""
+
+    label: ClassVar[str] = "SyncBus, eager"
+    takes_coroutines: ClassVar[bool] = False
+    conflates: ClassVar[bool] = False
+    mode: ClassVar[Mode] = "eager"
