@@ -12,6 +12,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+_monotonic_ns = time.monotonic_ns
+
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -105,7 +107,7 @@ class LiveClock:
         self._offset = time.time_ns() - time.monotonic_ns()
 
     def now(self) -> int:
-        return time.monotonic_ns() + self._offset
+        return _monotonic_ns() + self._offset
 
 
 class ReadOnlyClock:

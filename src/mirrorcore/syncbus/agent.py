@@ -107,7 +107,7 @@ class Agent:
         self.mailbox = Mailbox(
             self,
             ready,
-            pushes=handlers.on_update is not None,
+            on_update=handlers.on_update,
             turn=turn,
             brisk_ns=policy.deadline_ns // 16,
         )

@@ -21,6 +21,7 @@ from mirrorcore.syncbus.edge import Edge
 from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFailed, describe
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
+from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.task import HandlerTask
 from mirrorcore.syncbus.window import Window
 
@@ -42,6 +43,7 @@ class Dispatcher:
         "_loop",
         "_policy",
         "_running",
+        "_stamp",
         "_wall_deadlines",
         "_within",
         "armed",
@@ -68,6 +70,7 @@ class Dispatcher:
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
+        self._stamp = 0
         self.manual = manual
         self.armed = manual
         self.ready: deque[Mailbox] = deque()
@@ -165,9 +168,11 @@ class Dispatcher:
         """Up to ``budget`` calls and the turn under way."""
         calls = 0
         ready, critical = self.ready, self.critical
+        self._stamp = stamp_ns()
         while calls < budget:
             if critical:
                 self.serve_critical()
+                self._stamp = stamp_ns()
             if not ready:
                 break
             mailbox = ready.popleft()
@@ -183,7 +188,6 @@ class Dispatcher:
         first = mailbox.calls
         limit = mailbox.turn
         self.current = agent
-        started = stamp_ns()
         try:
             open_ = not mailbox.urgent or self._urgent(agent, first + limit)
             if open_ and mailbox.pending and mailbox.calls - first < limit:
@@ -192,7 +196,9 @@ class Dispatcher:
             self.current = None
             calls = mailbox.calls - first
             if calls:
-                took = stamp_ns() - started
+                # A turn begins where the one before ended.
+                started, self._stamp = self._stamp, stamp_ns()
+                took = self._stamp - started
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
@@ -208,12 +214,17 @@ class Dispatcher:
         self, agent: Agent, mailbox: Mailbox, until: int
     ) -> None:
         """The agent's dirty edges, oldest first, one call each."""
-        handler = agent.handlers.on_update
+        handler = mailbox.on_update
         if handler is None:
             return
-        probing = agent.breaker.probing
+        probing = agent.state is LifeState.PROBING
         window = self.window
-        edges = mailbox.take_edges()
+        pending, turn = mailbox.pending, mailbox.turn
+        if len(pending) <= turn:
+            mailbox.pending = []
+        else:
+            pending, mailbox.pending = pending[:turn], pending[turn:]
+        edges = iter(pending)
         left = True
         try:
             for edge in edges:
@@ -287,7 +298,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
             took = stamp_ns() - started
             agent.took(took)
@@ -307,7 +318,7 @@ class Dispatcher:
         mailbox = edge.mailbox
         agent: Agent = mailbox.agent
         outer = self.current
-        handler = agent.handlers.on_update
+        handler = mailbox.on_update
         if handler is None or mailbox.gated or agent is outer or agent in self._within:
             return False
         update = edge.take()
@@ -327,7 +338,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
         finally:
             self._within.pop()
@@ -365,7 +376,7 @@ class Dispatcher:
                 self.supervisor.refresh_gate(agent)
         if flooded:
             return False, None
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
         return True, result
 
@@ -393,7 +404,7 @@ class Dispatcher:
             else:
                 if result is not None:
                     self._returned(agent, result, None, side=True)
-                elif agent.breaker.probing:
+                elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
             if agent.flooded:
                 self._flooded(agent)
@@ -553,7 +564,7 @@ class Dispatcher:
             agent.lossless_handled += 1
             if envelope.reply is not None and not envelope.reply.done():
                 envelope.reply.set_result(value)
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
 
     def _answer_failure(self, agent: Agent, envelope: Envelope, error: BaseException) -> None:

@@ -22,7 +22,7 @@ _LARGEST = 1 << 1023
 """Beyond it an integer is no float."""
 
 
-STAGED_ROWS = 64
+STAGED_ROWS = 128
 _STAGED_BYTES = STAGED_ROWS * 16
 
 
@@ -67,13 +67,14 @@ class Column:
         self._trim()
 
     def extend(self, t: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:
-        t, values = t[-self._keep :], values[-self._keep :]
+        keep = self._keep
+        if len(t) > keep:
+            t, values = t[-keep:], values[-keep:]
         if self._stop + len(t) > len(self._t):
             self._make_room(len(t))
-        stop = self._stop + len(t)
-        self._t[self._stop : stop] = t
-        self._values[self._stop : stop] = values
-        self._stop = stop
+        start, self._stop = self._stop, self._stop + len(t)
+        self._t[start : self._stop] = t
+        self._values[start : self._stop] = values
         self._trim()
 
     def series(self, since: int | None, limit: int | None) -> Series:
@@ -103,7 +104,8 @@ class Column:
         return column
 
     def _trim(self) -> None:
-        self._start = max(self._start, self._stop - self._keep)
+        if self._stop - self._start > self._keep:
+            self._start = self._stop - self._keep
 
     def _make_room(self, rows: int) -> None:
         kept = slice(max(self._start, self._stop + rows - self._keep), self._stop)
@@ -121,7 +123,7 @@ class History:
     """The columns of one source.
 
     Most sources publish the same few fields again and again: those are staged row by row and moved
-    to their columns 64 rows at a time.
+    to their columns 128 rows at a time.
     """
 
     __slots__ = ("_cap_bytes", "_columns", "_names", "_room", "_staged", "_times", "_values")
@@ -171,7 +173,7 @@ class History:
         times, names = self._times, self._names
         if not times:
             return
-        t = np.array(times, np.int64)
+        t = np.frombuffer(array("q", times), np.int64)
         for number, name in enumerate(names):
             values = self._staged[number :: len(names)]
             numbers = _numbers(values)

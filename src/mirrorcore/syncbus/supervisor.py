@@ -294,7 +294,7 @@ class Supervisor:
             finally:
                 window.agent = None
                 self._dispatcher.current = outer
-            agent.mailbox.pushes = agent.handlers.on_update is not None
+            agent.mailbox.call_with(agent.handlers.on_update)
         for edge in agent.mailbox.edges.values():
             edge.renew()
             self._dispatcher.watch_block(edge.source)
