@@ -28,6 +28,7 @@ from mirrorcore.syncbus.window import Window
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.source import StateSource
+    from mirrorcore.syncbus.storm import StormWatch
     from mirrorcore.syncbus.supervisor import Supervisor
 
 
@@ -56,6 +57,7 @@ class Dispatcher:
         "push_blocks",
         "ready",
         "row",
+        "storm",
         "supervisor",
         "watched",
         "window",
@@ -63,6 +65,7 @@ class Dispatcher:
     )
 
     supervisor: Supervisor
+    storm: StormWatch
 
     def __init__(self, clock: Clock, policy: BusPolicy, *, manual: bool) -> None:
         self._clock = clock
@@ -157,15 +160,26 @@ class Dispatcher:
 
     def _until_quiet(self) -> int:
         calls = 0
+        storm = self.storm
+        acquitted = storm.acquitted
         while self.busy:
-            limit = self._policy.storm_calls * self.supervisor.size()
-            calls += self._serve(limit)
-            if self.busy:
-                self.supervisor.break_storm(partial(self._serve, limit))
+            calls += self._serve(storm.stretch())
+            if storm.acquitted > acquitted + 2:
+                raise BusError(
+                    "the bus does not come to rest, and no agent's calls bring about its own",
+                    hint="an observer or the assembly publishes whenever it is told something",
+                )
         return calls
 
     def _serve(self, budget: int) -> int:
         """Up to ``budget`` calls and the turn under way."""
+        storm = self.storm
+        turn = self._turn if storm.trace is None else partial(storm.turn, dispatch=self._turn)
+        calls = self._call_ready(budget, turn)
+        storm.note(calls, busy=self.busy)
+        return calls
+
+    def _call_ready(self, budget: int, turn: Callable[[Mailbox], int]) -> int:
         calls = 0
         ready, critical = self.ready, self.critical
         self._stamp = stamp_ns()
@@ -177,7 +191,7 @@ class Dispatcher:
                 break
             mailbox = ready.popleft()
             if not mailbox.gated:
-                calls += self._turn(mailbox)
+                calls += turn(mailbox)
         return calls
 
     # -- calling agents -----------------------------------------------------------------------

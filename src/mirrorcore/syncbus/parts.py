@@ -17,6 +17,7 @@ from mirrorcore.syncbus.observers import Observers
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.post import PostOffice
 from mirrorcore.syncbus.registry import Registry
+from mirrorcore.syncbus.storm import StormWatch
 from mirrorcore.syncbus.supervisor import Supervisor
 
 
@@ -53,6 +54,9 @@ class BusParts:
         )
         self._supervisor.on_escalation = on_escalation
         self._dispatcher.supervisor = self._supervisor
+        self._dispatcher.storm = StormWatch(
+            self._dispatcher, self._supervisor, self._registry.sources, self.policy
+        )
         self._agents = self._supervisor.agents
         self._post = PostOffice(
             self.clock,
