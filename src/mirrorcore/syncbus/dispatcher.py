@@ -473,7 +473,7 @@ class Dispatcher:
             return
         task = agent.spare
         agent.spare = None
-        if task is None or task.get_loop() is not loop:
+        if task is None or task.loop is not loop:
             task = HandlerTask(agent, self.window, loop, self._finished, self._around)
         task.tag = None
         if task.start(coro):
