@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorcore.syncbus.edge import RING, CountingEdge, Edge
+from mirrorcore.syncbus.edge_eager import EagerEdge
 from mirrorcore.syncbus.faults import StateError
 from mirrorcore.syncbus.history import History, Series
 from mirrorcore.syncbus.messages import StateView, Update
@@ -344,6 +345,8 @@ class StateSource:
     def attach(self, edge: Edge) -> None:
         if isinstance(edge, CountingEdge):
             self.counting.append(edge)
+            # Those called within a publish may lead to another: the rest have noted this one first.
+            self.counting.sort(key=_is_eager)
         else:
             self.edges.append(edge)
 
@@ -356,3 +359,7 @@ class StateSource:
     @property
     def readers(self) -> tuple[Edge, ...]:
         return (*self.edges, *self.counting)
+
+
+def _is_eager(edge: Edge) -> bool:
+    return isinstance(edge, EagerEdge)
