@@ -49,9 +49,11 @@ class StateSource:
     """One owner's state. ``kind`` and ``name`` are what interests refer to."""
 
     __slots__ = (
+        "_alike_from",
         "_delta",
         "_dispatcher",
         "_history",
+        "_merged",
         "_older",
         "_state",
         "_unmerged",
@@ -94,6 +96,8 @@ class StateSource:
         self.counting: list[CountingEdge] = []  # those that have to be shown each delta
         self.block: Block | None = None
         self._delta: dict[str, Any] = {}
+        self._alike_from = 0  # since this version all deltas have the same fields
+        self._merged: Update | None = None  # what a reader got that had missed several
         # (delta, instant) of the versions before the newest, as far back as some reader has not
         # seen them; no more than 64 count. A row of a block that nobody looked at is None there.
         self._older: list[tuple[dict[str, Any] | None, int]] = []
@@ -120,6 +124,7 @@ class StateSource:
             self._unmerged = True
         else:
             self._merge(delta)
+            self._alike_from = version
         self._delta = delta
         self.t = t
         self.stale = False
@@ -156,9 +161,9 @@ class StateSource:
 
     def _merge(self, delta: Mapping[str, Any]) -> None:
         """Make ``delta`` part of the state; whoever holds the one before keeps it."""
-        self._state = {**self._merged(), **delta}
+        self._state = {**self._whole(), **delta}
 
-    def _merged(self) -> dict[str, Any]:
+    def _whole(self) -> dict[str, Any]:
         """The state without what is being published."""
         if self._unmerged:
             self._state = {**self._state, **self._delta}
@@ -207,6 +212,7 @@ class StateSource:
         block.settled = stop
         delta = block.row(stop - 1)
         self._merge(delta)
+        self._alike_from = self.version + new
         self._remember(self._delta, self.t)
         # Rows before the last have no delta of their own: each carries the same fields as it.
         self._older.extend([(None, 0)] * min(new - 1, RING))
@@ -244,7 +250,7 @@ class StateSource:
         """The current state, read-only; a later publish makes a new one."""
         if self.block is not None:
             self.settle()
-        return MappingProxyType(self._merged())
+        return MappingProxyType(self._whole())
 
     def latest(self) -> Update:
         """The newest delta as a reader gets it that missed nothing; made once for all of them."""
@@ -261,14 +267,23 @@ class StateSource:
         age = now - self.t if self.version else 0
         return StateView(self.name, state, self.version, self.t, self.stale, age)
 
-    def merged_after(self, seen: int) -> dict[str, Any]:
-        """What changed since version ``seen``, at most 64 back."""
+    def merged(self, seen: int) -> Update:
+        """The merge of what changed since version ``seen``, at most 64 back; made once for all."""
+        gap = self.version - seen
+        merged = self._merged
+        if merged is None or merged.version != self.version or merged.gap != gap:
+            fields = MappingProxyType(self._merged_fields(seen))
+            merged = Update(self.name, fields, self.version, gap, False, self.t)
+            self._merged = merged
+        return merged
+
+    def _merged_fields(self, seen: int) -> dict[str, Any]:
+        if seen + 1 >= self._alike_from:
+            return self._delta
         merged: dict[str, Any] = {}
-        between = self.version - seen - 1
-        if between:
-            for delta, _ in self._older[-between:]:
-                if delta is not None:
-                    merged.update(delta)
+        for delta, _ in self._older[seen + 1 - self.version :]:
+            if delta is not None:
+                merged.update(delta)
         merged.update(self._delta)
         return merged
 
