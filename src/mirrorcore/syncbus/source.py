@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorcore.syncbus.edge import RING, CountingEdge, Edge
+from mirrorcore.syncbus.edge_eager import EagerEdge
 from mirrorcore.syncbus.faults import StateError
 from mirrorcore.syncbus.history import History, Series
 from mirrorcore.syncbus.messages import StateView, Update
@@ -59,6 +60,7 @@ class StateSource:
         "_unmerged",
         "block",
         "counting",
+        "eager",
         "edges",
         "history_cap",
         "index",
@@ -94,6 +96,7 @@ class StateSource:
         self.stale = False
         self.edges: list[Edge] = []
         self.counting: list[CountingEdge] = []  # those that have to be shown each delta
+        self.eager: list[EagerEdge] = []  # those that are called at once
         self.block: Block | None = None
         self._delta: dict[str, Any] = {}
         self._alike_from = 0  # since this version all deltas have the same fields
@@ -143,10 +146,13 @@ class StateSource:
                 if not mailbox.held:
                     mailbox.held = True
                     ready.append(mailbox)
-        if lagging or self.counting:
+        if lagging or self.counting or self.eager:
             self._remember(*before)
-            for edge in tuple(self.counting):
-                edge.note(delta, version)
+            for counting in self.counting:
+                counting.note(delta, version)
+            # Last, for whoever is called now may publish in turn.
+            for eager in tuple(self.eager):
+                eager.call()
         elif self._older:
             self._older = []
         if ready and not dispatcher.armed:
@@ -357,17 +363,16 @@ class StateSource:
     # -- edges --------------------------------------------------------------------------------
 
     def attach(self, edge: Edge) -> None:
-        if isinstance(edge, CountingEdge):
-            self.counting.append(edge)
-        else:
-            self.edges.append(edge)
+        self._list_of(edge).append(edge)
 
     def detach(self, edge: Edge) -> None:
-        if isinstance(edge, CountingEdge):
-            self.counting.remove(edge)
-        else:
-            self.edges.remove(edge)
+        self._list_of(edge).remove(edge)
+
+    def _list_of(self, edge: Edge) -> list[Any]:
+        if isinstance(edge, EagerEdge):
+            return self.eager
+        return self.counting if isinstance(edge, CountingEdge) else self.edges
 
     @property
     def readers(self) -> tuple[Edge, ...]:
-        return (*self.edges, *self.counting)
+        return (*self.edges, *self.counting, *self.eager)
