@@ -296,7 +296,8 @@ def _judge(mutant: Mutant, killers: Counter[str], pipe: int) -> None:
     try:
         pytest.main(
             ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "--no-summary",
-             "-W", "ignore::pytest.PytestAssertRewriteWarning", "-k", "not (subprocess or hash_seed)", str(TESTS)],
+             "-W", "ignore::pytest.PytestAssertRewriteWarning",
+             "-k", "not (subprocess or hash_seed)", str(TESTS)],
             plugins=[verdict],
         )  # fmt: skip
     except BaseException as error:  # a mutant may raise anything, also through pytest
