@@ -9,6 +9,7 @@ from mirrorcore.syncbus.agent import Handlers
 from mirrorcore.syncbus.breaker import BreakerPolicy, BreakerState
 from mirrorcore.syncbus.bus import HighPerformanceSyncBus, ResilientSyncBus, SyncBus
 from mirrorcore.syncbus.faults import (
+    AgentBlocked,
     AgentDown,
     BusError,
     Expired,
@@ -28,19 +29,23 @@ from mirrorcore.syncbus.messages import (
     BusEvent,
     Command,
     DeadLetter,
+    Ending,
     EventKind,
     Health,
     Interest,
     Reply,
+    Stall,
     StateView,
     Update,
 )
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
+from mirrorcore.syncbus.watchdog import Watchdog, WatchdogPolicy
 
 __all__ = [
     "ALL",
+    "AgentBlocked",
     "AgentDown",
     "AgentHandle",
     "AgentPolicy",
@@ -52,6 +57,7 @@ __all__ = [
     "BusPolicy",
     "Command",
     "DeadLetter",
+    "Ending",
     "EventKind",
     "Expired",
     "Field",
@@ -69,11 +75,14 @@ __all__ = [
     "RestartPolicy",
     "Series",
     "SourceHandle",
+    "Stall",
     "StateError",
     "StateView",
     "SyncBus",
     "UndeclaredReadError",
     "UnknownAgentError",
     "Update",
+    "Watchdog",
+    "WatchdogPolicy",
     "thaw",
 ]

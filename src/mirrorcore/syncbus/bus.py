@@ -7,6 +7,7 @@ same parts: sources and edges, three lanes, one dispatcher, one supervisor.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -39,6 +40,7 @@ from mirrorcore.syncbus.messages import (
     Health,
     Interest,
     Reply,
+    Stall,
     StateView,
 )
 from mirrorcore.syncbus.observers import Observer, Observers
@@ -48,6 +50,7 @@ from mirrorcore.syncbus.registry import Registry
 from mirrorcore.syncbus.schema import Schema, check_schema, freeze
 from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.supervisor import Supervisor
+from mirrorcore.syncbus.watchdog import StallCallback, Watchdog, WatchdogPolicy
 
 _LIFE_COMMANDS = ("pause", "resume", "restart", "isolate")
 _CRITICAL_COMMANDS = ("emergency_stop", "stop")
@@ -72,6 +75,7 @@ class SyncBus:
         policy: BusPolicy | None = None,
         admission: Literal["immediate", "tick"] = "immediate",
         on_escalation: Callable[[str], object] | None = None,
+        watchdog: bool = False,
     ) -> None:
         if admission not in ("immediate", "tick"):
             raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
@@ -97,6 +101,9 @@ class SyncBus:
         )
         self._tickers: list[Agent] = []
         self._incarnations: dict[str, int] = {}
+        self._watchdog: Watchdog | None = None
+        if watchdog:
+            self.start_watchdog()
 
     # -- registration -------------------------------------------------------------------------
 
@@ -477,6 +484,7 @@ class SyncBus:
             waiting=agent.waiting,
             skipped=agent.skipped,
             expired=agent.expired,
+            blocked=agent.blocked,
             restarts=agent.restarts,
             zombies=agent.zombies,
             version=agent.source.current_version(),
@@ -625,6 +633,32 @@ class SyncBus:
     def _command(self, name: str, params: Mapping[str, Any] | None) -> Command:
         return Command(name, freeze("the operator", name, params or {}), self.clock.now())
 
+    # -- agents that keep the loop ------------------------------------------------------------
+
+    def start_watchdog(
+        self, policy: WatchdogPolicy | None = None, on_stall: StallCallback | None = None
+    ) -> Watchdog:
+        """Have a thread name, and where Python allows it end, calls that keep the loop too long.
+
+        To be called in the thread in which the bus will run. ``on_stall`` is told from the
+        watching thread, at once; :meth:`on_stall` in the bus's own, when it runs again. It ends
+        with :meth:`stop_watchdog`, with :meth:`aclose`, or when nobody holds the bus any more.
+        """
+        self.stop_watchdog()
+        self._watchdog = dog = Watchdog(self._dispatcher.window, self._supervisor, policy, on_stall)
+        weakref.finalize(self, dog.ask_to_stop)
+        dog.start()
+        return dog
+
+    def stop_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+            self._watchdog = None
+
+    def on_stall(self, callback: Callable[[Stall], object] | None) -> None:
+        """Tell ``callback`` of each call that held the loop, as it ends; one callback, a record."""
+        self._supervisor.on_stall = callback
+
     # -- the end ------------------------------------------------------------------------------
 
     async def drain(self, timeout_ns: int = 5 * SECOND) -> None:
@@ -639,6 +673,7 @@ class SyncBus:
         for agent_id in list(self._agents):
             self.remove(agent_id)
         self._supervisor.cancel_timer()
+        self.stop_watchdog()
         for _ in range(3):
             await asyncio.sleep(0)
         self._supervisor.end_zombies()

@@ -174,7 +174,11 @@ class HandlerTask(asyncio.Future[Any]):
                 return self._context.run(coro.send, None)
             return self._context.run(coro.throw, error)
         finally:
-            window.agent = whose
+            try:
+                window.agent = whose
+            except BaseException:  # thrown at the handler from outside, arriving as it hands back
+                window.agent = whose
+                raise
 
     def reusable(self) -> bool:
         """After a first step that was also the last: whether nobody else holds on to this task.
