@@ -23,7 +23,16 @@ from mirrorcore.clock import MILLISECOND, ThreadClock, stamp_ns
 
 _HERE = Path(__file__).parent
 _BUS = frozenset(str(path) for path in _HERE.glob("*.py"))
-_KEPT_WHOLE = ("_weakrefset", "asyncio", "concurrent", "importlib", "logging", "queue", "threading", "weakref")
+_KEPT_WHOLE = (
+    "_weakrefset",
+    "asyncio",
+    "concurrent",
+    "importlib",
+    "logging",
+    "queue",
+    "threading",
+    "weakref",
+)
 """Parts of the standard library that all agents share, and that hold locks."""
 _FROZEN = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 _LINES = 12
