@@ -410,12 +410,15 @@ def test_what_arrives_only_as_the_handler_returns_or_raises_is_the_handlers() ->
         """C code lets others run, and after it nothing in the handler looks for exceptions."""
         big + big
 
+    async def receives_at_once(update: Any) -> None:
+        receives(update)
+
     async def receives_later(update: Any) -> None:
         await asyncio.sleep(0)
         receives(update)
 
     with ours, theirs:
-        for handler in (receives, adds, receives_later):
+        for handler in (receives, adds, receives_at_once, receives_later):
             hammer(Scene(**TIGHT), handler)
 
 

@@ -31,8 +31,10 @@ from mirrorcore.syncbus.messages import (
     DeadLetter,
     Ending,
     EventKind,
+    Gap,
     Health,
     Interest,
+    Missed,
     Reply,
     Stall,
     StateView,
@@ -41,6 +43,7 @@ from mirrorcore.syncbus.messages import (
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
+from mirrorcore.syncbus.watch import Watch
 from mirrorcore.syncbus.watchdog import Watchdog, WatchdogPolicy
 
 __all__ = [
@@ -62,12 +65,14 @@ __all__ = [
     "Expired",
     "Field",
     "FloodError",
+    "Gap",
     "Handlers",
     "Health",
     "HighPerformanceSyncBus",
     "Interest",
     "LaneFull",
     "LifeState",
+    "Missed",
     "RegistrationError",
     "Reply",
     "RequestFailed",
@@ -82,6 +87,7 @@ __all__ = [
     "UndeclaredReadError",
     "UnknownAgentError",
     "Update",
+    "Watch",
     "Watchdog",
     "WatchdogPolicy",
     "thaw",

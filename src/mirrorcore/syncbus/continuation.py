@@ -40,9 +40,7 @@ def at_rest(dispatcher: Dispatcher, agents: Iterable[Agent]) -> bool:
         or agent.flooded
         or agent.mailbox.inbox
         or agent.mailbox.signals
-        or any(
-            isinstance(edge, StreamEdge) and edge.behind for edge in agent.mailbox.edges.values()
-        )
+        or any(_streams(edge) for edge in agent.mailbox.edges.values())
         for agent in agents
     )
 
@@ -54,7 +52,8 @@ def _streams(edge: Edge) -> bool:
 
 def source_memory(source: StateSource) -> dict[str, Any]:
     """A source and those of its last deltas that a reader may still be given."""
-    behind = [edge.seen for edge in source.readers if source.version - edge.seen <= RING]
+    agents = [edge for edge in source.readers if edge.mailbox.agent is not None]
+    behind = [edge.seen for edge in agents if source.version - edge.seen <= RING]
     first = min([*behind, source.version - 1]) if source.version else 0
     return {
         "version": source.version,

@@ -7,8 +7,8 @@ called at once have edges of their own kind (``edge_masked``, ``edge_stream``, `
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mirrorcore.syncbus.messages import Gap, Update
@@ -50,9 +50,6 @@ class Edge:
         "lost", "rejected", "resyncs",
     )  # fmt: skip
     """What a checkpoint of the bus keeps of it."""
-
-    counting: ClassVar[bool] = False
-    """Whether each delta has to be shown to it (:meth:`note`), or marking it is enough."""
 
     may_be_plain: ClassVar[bool] = True
     """Whether a newest delta may be delivered as it is."""
@@ -143,16 +140,6 @@ class Edge:
         """When the oldest delta that waits here was published, as far as the ring goes back."""
         return self.source.instant_after(self.seen) if self.behind else None
 
-    # -- what edges of other kinds do -------------------------------------------------------------
-
-    def note(self, delta: dict[str, Any], version: int) -> None:
-        """A delta was published (``counting`` edges alone)."""
-        raise NotImplementedError
-
-    def note_rows(self, block: Block, start: int, stop: int) -> None:
-        """Rows start..stop of a block have become versions (``counting`` edges alone)."""
-        raise NotImplementedError
-
     # -- parts ------------------------------------------------------------------------------------
 
     def _account(self, gap: int) -> None:
@@ -175,6 +162,18 @@ class Edge:
         return Update(source.name, fields, source.version, gap, True, source.t)
 
     def _merge(self, gap: int) -> Update:
-        source = self.source
-        fields = self.restrict(MappingProxyType(source.merged_after(self.seen)))
-        return Update(source.name, fields, source.version, gap, False, source.t)
+        return self.source.merged(self.seen)
+
+
+class CountingEdge(Edge, ABC):
+    """An edge that each delta has to be shown to; marking it is not enough."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def note(self, delta: dict[str, Any], version: int) -> None:
+        """A delta was published."""
+
+    @abstractmethod
+    def note_rows(self, block: Block, start: int, stop: int) -> None:
+        """Rows start..stop of a block have become versions."""

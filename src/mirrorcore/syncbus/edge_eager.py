@@ -6,14 +6,14 @@ for those who must have looked before the publisher goes on (a risk check before
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from mirrorcore.syncbus.edge import Edge
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.dispatcher import Dispatcher
     from mirrorcore.syncbus.mailbox import Mailbox
-    from mirrorcore.syncbus.source import Block, StateSource
+    from mirrorcore.syncbus.source import StateSource
 
 
 class EagerEdge(Edge):
@@ -21,15 +21,11 @@ class EagerEdge(Edge):
 
     __slots__ = ("_dispatcher",)
 
-    counting: ClassVar[bool] = True
-
     def __init__(self, source: StateSource, mailbox: Mailbox, dispatcher: Dispatcher) -> None:
         super().__init__(source, mailbox)
         self._dispatcher = dispatcher
 
-    def note(self, delta: dict[str, Any], version: int) -> None:
+    def call(self) -> None:
+        """Its source has published."""
         if not self._dispatcher.call_within(self):
             self.mailbox.mark(self)
-
-    def note_rows(self, block: Block, start: int, stop: int) -> None:
-        """Rows come ahead of time: there is no publish to be called within."""

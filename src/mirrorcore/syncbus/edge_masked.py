@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mirrorcore.syncbus.edge import RING, Edge
+from mirrorcore.syncbus.edge import RING, CountingEdge
 from mirrorcore.syncbus.messages import Gap, Update
 
 if TYPE_CHECKING:
@@ -14,13 +14,12 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.source import Block, StateSource
 
 
-class MaskedEdge(Edge):
+class MaskedEdge(CountingEdge):
     """``matched`` deltas touched the fields of ``mask``, ``taken`` of them are accounted for."""
 
     __slots__ = ("mask", "matched", "taken")
 
-    memory: ClassVar[tuple[str, ...]] = (*Edge.memory, "matched", "taken")
-    counting: ClassVar[bool] = True
+    memory: ClassVar[tuple[str, ...]] = (*CountingEdge.memory, "matched", "taken")
     may_be_plain: ClassVar[bool] = False
 
     def __init__(self, source: StateSource, mailbox: Mailbox, mask: frozenset[str]) -> None:
@@ -60,6 +59,11 @@ class MaskedEdge(Edge):
         update = self._snapshot(gap) if far else self._merge(gap)
         self._account(gap)
         return update
+
+    def _merge(self, gap: int) -> Update:
+        source = self.source
+        fields = self.restrict(source.merged(self.seen).fields)
+        return Update(source.name, fields, source.version, gap, False, source.t)
 
     def restrict(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         mask = self.mask

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from mirrorcore.syncbus.edge import Edge
+from mirrorcore.syncbus.edge import CountingEdge
 from mirrorcore.syncbus.messages import Gap, Update
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.source import Block, StateSource
 
 
-class StreamEdge(Edge):
+class StreamEdge(CountingEdge):
     """Every delta that touches ``mask`` (None: every one), in order, at most ``room`` waiting.
 
     ``gap`` is what was dropped and not yet told: (first version, last version, how many).
@@ -27,8 +27,7 @@ class StreamEdge(Edge):
 
     __slots__ = ("gap", "mask", "matched", "room", "waiting")
 
-    memory: ClassVar[tuple[str, ...]] = (*Edge.memory, "matched", "gap")
-    counting: ClassVar[bool] = True
+    memory: ClassVar[tuple[str, ...]] = (*CountingEdge.memory, "matched", "gap")
     may_be_plain: ClassVar[bool] = False
 
     def __init__(

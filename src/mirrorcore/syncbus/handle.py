@@ -63,14 +63,8 @@ class AgentHandle:
         agent = self._agent
         if self.token is not agent.token:
             raise self._refuse("publish")
-        mailbox = agent.mailbox
-        if mailbox.burst_call != mailbox.calls:
-            mailbox.burst_call = mailbox.calls
-            mailbox.burst = 1
-        else:
-            mailbox.burst += 1
-            if mailbox.burst > agent.policy.max_publishes_per_call and self._inside(agent):
-                self._dispatcher.flood(agent, "published", agent.policy.max_publishes_per_call)
+        if self._dispatcher.current is agent:
+            self._count_publish(agent)
         source = agent.source
         try:
             frozen = freeze_delta(source.name, delta, source.schema)
@@ -78,9 +72,25 @@ class AgentHandle:
             self._reject(error)
             raise
         if agent.staging:
-            agent.staged.append(lambda: source.publish(frozen, self._clock.now()))
-            return source.current_version() + len(agent.staged)
+            return self._stage(agent, frozen)
         return source.publish(frozen, self._now())
+
+    def _stage(self, agent: Agent, frozen: dict[str, Any]) -> int:
+        """Hold a publish back until the driver of ticks admits it."""
+        source = agent.source
+        agent.staged.append(lambda: source.publish(frozen, self._now()))
+        agent.staged_publishes += 1
+        return source.current_version() + agent.staged_publishes
+
+    def _count_publish(self, agent: Agent) -> None:
+        """One publish of the call under way; what the assembly does by itself is not limited."""
+        mailbox = agent.mailbox
+        if mailbox.burst_call != mailbox.calls:
+            mailbox.burst_call = mailbox.calls
+            mailbox.burst = 0
+        mailbox.burst += 1
+        if mailbox.burst > agent.policy.max_publishes_per_call:
+            self._dispatcher.flood(agent, "published", agent.policy.max_publishes_per_call)
 
     def load_block(
         self,
@@ -111,22 +121,7 @@ class AgentHandle:
         agent = self._agent
         if self.token is not agent.token:
             raise self._refuse("collect")
-        mailbox = agent.mailbox
-        edges = mailbox.edges
-        dirty = list(mailbox.pending)
-        for name in self._dispatcher.block_sources:
-            edge = edges.get(name)
-            if edge is not None and not edge.queued and edge.behind:
-                dirty.append(edge)
-        mailbox.clear_marks()
-        if len(dirty) > 1:
-            dirty.sort(key=_order)
-        updates: list[Update | Gap] = []
-        for edge in dirty:
-            while (update := edge.take()) is not None:
-                updates.append(update)
-        mailbox.clear_marks()
-        return updates
+        return agent.mailbox.collect(self._dispatcher.block_sources)
 
     def acknowledge(self) -> None:
         """Mark every change as seen, for an agent that reads states as they are (:meth:`read`)."""

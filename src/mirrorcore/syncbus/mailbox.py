@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from mirrorcore.syncbus.edge import Edge
-
-if TYPE_CHECKING:
-    from mirrorcore.syncbus.agent import Agent
+from mirrorcore.syncbus.messages import Gap, Update
 
 
 class Envelope:
@@ -38,7 +36,7 @@ class Envelope:
 
 
 class Mailbox:
-    """The lanes of one agent and how often it was called.
+    """The lanes of one agent (None: of an observer that nobody calls), how often it was called.
 
     ``gated`` says that it may not be called now: paused, isolated, failed, or still waiting.
     ``held`` says that a dirty edge need not announce it: it is gated, already announced, or reads
@@ -57,6 +55,7 @@ class Mailbox:
         "gated",
         "held",
         "inbox",
+        "on_update",
         "pending",
         "pushes",
         "ready",
@@ -68,14 +67,20 @@ class Mailbox:
     )
 
     def __init__(
-        self, agent: Agent, ready: deque[Mailbox], *, pushes: bool, turn: int, brisk_ns: int
+        self,
+        agent: Any,
+        ready: deque[Mailbox],
+        *,
+        on_update: Callable[[Any], Any] | None,
+        turn: int,
+        brisk_ns: int,
     ) -> None:
         self.agent = agent
         self.turn = turn
         self.brisk_ns = brisk_ns
         self.ready = ready
-        self.pushes = pushes
-        self.held = not pushes
+        self.call_with(on_update)
+        self.held = not self.pushes
         self.gated = self.urgent = False
         self.calls = 0
         self.burst = self.burst_call = self.sends = self.sends_call = 0
@@ -83,6 +88,16 @@ class Mailbox:
         self.inbox: deque[Envelope] | None = None
         self.signals: deque[Any] | None = None
         self.edges: dict[str, Edge] = {}
+
+    @classmethod
+    def unread(cls) -> Mailbox:
+        """One whose owner nobody calls: it collects by itself, and has no other lanes."""
+        return cls(None, deque(), on_update=None, turn=1, brisk_ns=0)
+
+    def call_with(self, on_update: Callable[[Any], Any] | None) -> None:
+        """What it is called with when a source has changed; None: it reads on its own."""
+        self.on_update = on_update
+        self.pushes = on_update is not None
 
     def mark(self, edge: Edge) -> None:
         """``edge`` is dirty."""
@@ -131,15 +146,6 @@ class Mailbox:
         else:
             self.held = not self.pushes
 
-    def take_edges(self) -> Iterator[Edge]:
-        """The oldest dirty edges, one turn of them; those not used are to be put back."""
-        pending, turn = self.pending, self.turn
-        if len(pending) <= turn:
-            self.pending = []
-            return iter(pending)
-        self.pending = pending[turn:]
-        return iter(pending[:turn])
-
     def put_back(self, edges: Iterator[Edge]) -> None:
         """The rest of what was taken goes before what came since."""
         left = [*edges]
@@ -152,6 +158,23 @@ class Mailbox:
             self.signals = deque()
         self.signals.append(signal)
 
+    def collect(self, block_sources: Iterable[str]) -> list[Update | Gap]:
+        """What its edges missed, in order of registration; for whoever reads on its own."""
+        dirty = list(self.pending)
+        for name in block_sources:
+            edge = self.edges.get(name)
+            if edge is not None and not edge.queued and edge.behind:
+                dirty.append(edge)
+        self.clear_marks()
+        if len(dirty) > 1:
+            dirty.sort(key=_order)
+        updates: list[Update | Gap] = []
+        for edge in dirty:
+            while (update := edge.take()) is not None:
+                updates.append(update)
+        self.clear_marks()
+        return updates
+
     def drop(self, edge: Edge) -> None:
         """The source of ``edge`` is gone."""
         del self.edges[edge.source.name]
@@ -162,3 +185,7 @@ class Mailbox:
         for edge in self.pending:
             edge.queued = False
         self.pending.clear()
+
+
+def _order(edge: Edge) -> int:
+    return edge.source.index

@@ -115,8 +115,8 @@ class EventKind(StrEnum):
     FAILURE = "failure"
     EXPIRED = "expired"
     BLOCKED = "blocked"
-    RELOCATED = "relocated"
     FLOOD = "flood"
+    STORM = "storm"
     BREAKER = "breaker"
     RESTART = "restart"
     RECOVERED = "recovered"
@@ -125,6 +125,7 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     ISOLATED = "isolated"
+    RELOCATED = "relocated"
     DEAD_LETTER = "dead_letter"
     REJECTED_PUBLISH = "rejected_publish"
     OBSERVER_FAILURE = "observer_failure"
@@ -181,6 +182,12 @@ class Stall(msgspec.Struct, frozen=True):
         }[self.ended]
         where = f" at {self.stack[-1]}" if self.stack else ""
         return f"held the loop for {self.seconds:.3g} s, {how}{where}"
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """``count`` life events that an observer was too slow to see."""
+
+    count: int
 
 
 class AgentStatistics(msgspec.Struct, frozen=True):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mirrorcore.syncbus.edge import RING, Edge
+from mirrorcore.syncbus.edge import RING, CountingEdge, Edge
+from mirrorcore.syncbus.edge_eager import EagerEdge
 from mirrorcore.syncbus.faults import StateError
 from mirrorcore.syncbus.history import History, Series
 from mirrorcore.syncbus.messages import StateView, Update
@@ -49,14 +50,17 @@ class StateSource:
     """One owner's state. ``kind`` and ``name`` are what interests refer to."""
 
     __slots__ = (
+        "_alike_from",
+        "_delta",
         "_dispatcher",
         "_history",
-        "_recent",
-        "_recent_t",
+        "_merged",
+        "_older",
         "_state",
         "_unmerged",
         "block",
         "counting",
+        "eager",
         "edges",
         "history_cap",
         "index",
@@ -91,16 +95,18 @@ class StateSource:
         self.t = 0
         self.stale = False
         self.edges: list[Edge] = []
-        self.counting: list[Edge] = []  # those that have to be shown each delta
+        self.counting: list[CountingEdge] = []  # those that have to be shown each delta
+        self.eager: list[EagerEdge] = []  # those that are called at once
         self.block: Block | None = None
-        # The deltas and instants of the last versions, the newest last: those that some reader
-        # has still to see, and no more than 64 count. A row of a block that nobody looked at is
-        # None there.
-        self._recent: list[dict[str, Any] | None] = []
-        self._recent_t: list[int] = []
+        self._delta: dict[str, Any] = {}
+        self._alike_from = 0  # since this version all deltas have the same fields
+        self._merged: Update | None = None  # what a reader got that had missed several
+        # (delta, instant) of the versions before the newest, as far back as some reader has not
+        # seen them; no more than 64 count. A row of a block that nobody looked at is None there.
+        self._older: list[tuple[dict[str, Any] | None, int]] = []
         self.newest: Update | None = None
         self._state: dict[str, Any] = {}
-        self._unmerged: dict[str, Any] | None = None  # last of several deltas of the same fields
+        self._unmerged = False  # the last deltas, all of the same fields, are not in it yet
         self._history: History | None = None
         self._dispatcher = dispatcher
 
@@ -113,16 +119,19 @@ class StateSource:
             self.settle()
             self._record_rows()
         self.version = version = self.version + 1
-        self.t = t
-        self.stale = False
-        self.newest = None
+        before = self._delta, self.t
         history = self._history
         if history is None:
             history = self._history = History(self.history_cap)
         if history.append(t, delta):
-            self._unmerged = delta
+            self._unmerged = True
         else:
             self._merge(delta)
+            self._alike_from = version
+        self._delta = delta
+        self.t = t
+        self.stale = False
+        self.newest = None
         dispatcher = self._dispatcher
         if dispatcher.witness is not None:
             dispatcher.witness(self.name, t, delta)
@@ -137,30 +146,35 @@ class StateSource:
                 if not mailbox.held:
                     mailbox.held = True
                     ready.append(mailbox)
-        if lagging or self.counting:
-            self._remember(delta, t)
-            for edge in tuple(self.counting):
-                edge.note(delta, version)
-        else:
-            self._recent = [delta]
-            self._recent_t = [t]
+        if lagging or self.counting or self.eager:
+            self._remember(*before)
+            for counting in self.counting:
+                counting.note(delta, version)
+            # Last, for whoever is called now may publish in turn.
+            for eager in tuple(self.eager):
+                eager.call()
+        elif self._older:
+            self._older = []
         if ready and not dispatcher.armed:
             dispatcher.arm()
         return version
 
     def _remember(self, delta: dict[str, Any] | None, t: int) -> None:
-        """Somebody has not seen the last one yet."""
-        self._recent.append(delta)
-        self._recent_t.append(t)
-        if len(self._recent) >= 2 * RING:
-            del self._recent[:-RING], self._recent_t[:-RING]
+        """Somebody has not seen it yet."""
+        self._older.append((delta, t))
+        if len(self._older) >= 2 * RING:
+            del self._older[:-RING]
 
     def _merge(self, delta: Mapping[str, Any]) -> None:
         """Make ``delta`` part of the state; whoever holds the one before keeps it."""
-        if self._unmerged is not None:
-            self._state = {**self._state, **self._unmerged}
-            self._unmerged = None
-        self._state = {**self._state, **delta}
+        self._state = {**self._whole(), **delta}
+
+    def _whole(self) -> dict[str, Any]:
+        """The state without what is being published."""
+        if self._unmerged:
+            self._state = {**self._state, **self._delta}
+            self._unmerged = False
+        return self._state
 
     # -- blocks -------------------------------------------------------------------------------
 
@@ -203,16 +217,16 @@ class StateSource:
         stop = block.settled + new
         block.settled = stop
         delta = block.row(stop - 1)
+        self._merge(delta)
+        self._alike_from = self.version + new
+        self._remember(self._delta, self.t)
+        # Rows before the last have no delta of their own: each carries the same fields as it.
+        self._older.extend([(None, 0)] * min(new - 1, RING))
+        self._delta = delta
         self.version += new
         self.t = int(block.ts[stop - 1])
         self.stale = False
         self.newest = None
-        self._merge(delta)
-        # Rows before the last have no delta of their own: each carries the same fields as it.
-        skipped = min(new - 1, RING)
-        self._recent.extend([None] * skipped)
-        self._recent_t.extend([0] * skipped)
-        self._remember(delta, self.t)
         for edge in self.counting:
             edge.note_rows(block, stop - new, stop)
 
@@ -232,10 +246,9 @@ class StateSource:
         return min(self._dispatcher.row + 1, block.rows) - block.settled
 
     def _mark_behind(self, *, pulling: bool) -> None:
-        for edges in (self.edges, self.counting):
-            for edge in edges:
-                if edge.mailbox.pushes is not pulling and edge.behind:
-                    edge.mailbox.mark(edge)
+        for edge in self.readers:
+            if edge.mailbox.pushes is not pulling and edge.behind:
+                edge.mailbox.mark(edge)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -243,19 +256,14 @@ class StateSource:
         """The current state, read-only; a later publish makes a new one."""
         if self.block is not None:
             self.settle()
-        if self._unmerged is not None:
-            self._state = {**self._state, **self._unmerged}
-            self._unmerged = None
-        return MappingProxyType(self._state)
+        return MappingProxyType(self._whole())
 
     def latest(self) -> Update:
         """The newest delta as a reader gets it that missed nothing; made once for all of them."""
         update = self.newest
         if update is None:
-            delta = self._recent[-1]
-            assert delta is not None, "the newest version always has its delta"
-            update = Update(self.name, MappingProxyType(delta), self.version, 1, False, self.t)
-            self.newest = update
+            fields = MappingProxyType(self._delta)
+            update = self.newest = Update(self.name, fields, self.version, 1, False, self.t)
         return update
 
     def state_view(self, now: int, edge: Edge | None = None) -> StateView:
@@ -265,22 +273,38 @@ class StateSource:
         age = now - self.t if self.version else 0
         return StateView(self.name, state, self.version, self.t, self.stale, age)
 
-    def merged_after(self, seen: int) -> dict[str, Any]:
-        """What changed since version ``seen``, at most 64 back."""
+    def merged(self, seen: int) -> Update:
+        """The merge of what changed since version ``seen``, at most 64 back; made once for all."""
+        gap = self.version - seen
+        merged = self._merged
+        if merged is None or merged.version != self.version or merged.gap != gap:
+            fields = MappingProxyType(self._merged_fields(seen))
+            merged = Update(self.name, fields, self.version, gap, False, self.t)
+            self._merged = merged
+        return merged
+
+    def _merged_fields(self, seen: int) -> dict[str, Any]:
+        if seen + 1 >= self._alike_from:
+            return self._delta
         merged: dict[str, Any] = {}
-        for delta in self._recent[seen - self.version :]:
+        for delta, _ in self._older[seen + 1 - self.version :]:
             if delta is not None:
                 merged.update(delta)
+        merged.update(self._delta)
         return merged
 
     def deltas_after(self, seen: int) -> list[tuple[int, dict[str, Any], int]]:
         """(version, delta, instant) of what is known of the versions after ``seen``."""
-        count = min(self.version - seen, RING, len(self._recent))
-        return [
-            (self.version - back, delta, self._recent_t[-1 - back])
-            for back in range(count - 1, -1, -1)
-            if (delta := self._recent[-1 - back]) is not None
+        missed = min(self.version - seen, RING, len(self._older) + 1)
+        if missed < 1:
+            return []
+        known = [
+            (self.version - back, delta, t)
+            for back in range(missed - 1, 0, -1)
+            for delta, t in (self._older[-back],)
+            if delta is not None
         ]
+        return [*known, (self.version, self._delta, self.t)]
 
     def instant_after(self, seen: int) -> int:
         """When version seen+1 was published, or the oldest after it that is still known."""
@@ -299,11 +323,11 @@ class StateSource:
     ) -> None:
         """Go on from a state of before; ``deltas`` are those of its last that are known."""
         self.version, self.t, self._state, self.stale = version, t, state, stale
-        count = version - deltas[0][0] + 1 if deltas else 0
-        self._recent, self._recent_t = [None] * count, [0] * count
-        for number, delta, instant in deltas:
-            self._recent[number - version - 1] = delta
-            self._recent_t[number - version - 1] = instant
+        if deltas:
+            *older, (_, self._delta, _) = deltas
+            self._older = [(None, 0)] * (version - deltas[0][0])
+            for number, delta, instant in older:
+                self._older[number - version] = (delta, instant)
 
     def past(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
@@ -339,11 +363,16 @@ class StateSource:
     # -- edges --------------------------------------------------------------------------------
 
     def attach(self, edge: Edge) -> None:
-        (self.counting if edge.counting else self.edges).append(edge)
+        self._list_of(edge).append(edge)
 
     def detach(self, edge: Edge) -> None:
-        (self.counting if edge.counting else self.edges).remove(edge)
+        self._list_of(edge).remove(edge)
+
+    def _list_of(self, edge: Edge) -> list[Any]:
+        if isinstance(edge, EagerEdge):
+            return self.eager
+        return self.counting if isinstance(edge, CountingEdge) else self.edges
 
     @property
     def readers(self) -> tuple[Edge, ...]:
-        return (*self.edges, *self.counting)
+        return (*self.edges, *self.counting, *self.eager)
