@@ -94,13 +94,14 @@ class HandlerTask(asyncio.Future[Any]):
         try:
             awaited = self._context.run(coro.send, None)
             window.agent = whose
-        except BaseException:
+        except BaseException as outcome:
             try:
                 window.agent = whose
             except AgentBlocked as thrown:  # at the handler from outside, arriving as it hands back
                 window.agent = whose
-                outcome = thrown
-            self._conclude(outcome)
+                self._conclude(thrown)
+            else:
+                self._conclude(outcome)
             return True
         finally:
             _leave(loop, self)
