@@ -6,8 +6,9 @@
 
 Each mutant is a module of ``mirrorcore.syncbus`` with one change: a comparison, an operator, a
 constant, a condition, a statement left out, two statements swapped. It runs in a process forked
-from one that has pytest loaded, against ``tests/syncbus``, those tests first that killed most so
-far, until the first failure. A mutant that takes longer than the limit counts as killed: it hangs.
+from one that has collected ``tests/syncbus``, the changed functions put in place of the old ones,
+those tests first that killed most so far, until the first failure. A mutant that takes longer than
+the limit counts as killed: it hangs. What is changed outside of functions is imported anew.
 Results: ``docs/evidence/bus_mutation.json``; survivors are argued in ``bus_mutation.md`` there.
 """
 
@@ -22,11 +23,11 @@ import selectors
 import signal
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import hypothesis
@@ -66,13 +67,29 @@ _STATEMENTS = (ast.Expr, ast.Assign, ast.AugAssign, ast.Delete, ast.Raise)
 
 
 class Mutant:
-    """One change of one module; ``name`` says where, ``change`` what."""
+    """One change of one module; ``name`` says where, ``change`` what.
+
+    ``inside`` says that it is within a function, so that putting that in place is enough.
+    """
 
     def __init__(self, module: str, node: ast.AST, change: str, tree: ast.Module) -> None:
         self.module = module
         line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
         self.name = f"{module}:{line}:{column} {change}"
         self.source = ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))
+        self.inside = any(
+            function.lineno <= line <= (function.end_lineno or 0)
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        )
+
+    @property
+    def code(self) -> CodeType:
+        return compile(self.source, str(SOURCES / f"{self.module}.py"), "exec")
+
+    @property
+    def path(self) -> str:
+        return f"mirrorcore.syncbus.{self.module}"
 
 
 def mutants(module: str) -> Iterator[Mutant]:
@@ -254,17 +271,49 @@ class _Changed(MetaPathFinder, Loader):
         exec(self._code, module.__dict__)
 
 
+def _put_in_place(mutant: Mutant) -> None:
+    """Give the functions of the loaded module the code of the changed one."""
+    module = sys.modules[mutant.path]
+    changed: dict[str, Any] = {"__name__": mutant.path}
+    exec(mutant.code, changed)
+    _transplant(module.__dict__, changed, mutant.path)
+
+
+def _transplant(old: Mapping[str, Any], new: Mapping[str, Any], path: str) -> None:
+    for name, value in new.items():
+        current = old.get(name)
+        if isinstance(value, type) and isinstance(current, type):
+            if current.__module__ == path:
+                _transplant(vars(current), vars(value), path)
+            continue
+        for get in (_itself, _getter, _wrapped):
+            was, now = get(current), get(value)
+            if isinstance(was, FunctionType) and isinstance(now, FunctionType):
+                was.__code__ = now.__code__
+                was.__defaults__, was.__kwdefaults__ = now.__defaults__, now.__kwdefaults__
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _getter(value: Any) -> Any:
+    return value.fget if isinstance(value, property) else None
+
+
+def _wrapped(value: Any) -> Any:
+    return value.__func__ if isinstance(value, classmethod | staticmethod) else None
+
+
 class _Verdict:
-    """Orders the tests by what they have killed so far and remembers the first that fails."""
+    """Remembers the first test that fails, and how long each took."""
 
-    def __init__(self, killers: Counter[str]) -> None:
-        self._killers = killers
+    def __init__(self) -> None:
         self.test = ""
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(key=lambda item: -self._killers[item.nodeid])
+        self.seconds: Counter[str] = Counter()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.seconds[report.nodeid] += report.duration  # type: ignore[assignment]
         if report.failed and not self.test:
             self.test = report.nodeid
 
@@ -273,49 +322,75 @@ class _Verdict:
             self.test = f"import of {report.nodeid}"
 
 
-def _judge(mutant: Mutant, killers: Counter[str], pipe: int) -> None:
+class _Bench:
+    """Takes the place of pytest's loop: the tests are collected once and run once a mutant."""
+
+    def __init__(self, modules: Sequence[str], asked: argparse.Namespace) -> None:
+        self._modules = modules
+        self._asked = asked
+        self.verdict = _Verdict()
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        session.config.pluginmanager.register(self.verdict)
+        _run_items(session.items, self.verdict)
+        if self.verdict.test:
+            raise SystemExit(f"without any mutant {self.verdict.test} fails")
+        session.items.sort(key=lambda item: self.verdict.seconds[item.nodeid])
+        work(self._modules, self._asked, session.items, self.verdict)
+        return True
+
+
+def _judge(
+    mutant: Mutant,
+    killers: Counter[str],
+    items: Sequence[pytest.Item],
+    verdict: _Verdict,
+    pipe: int,
+) -> None:
     """In the forked child: run the tests, write the killer's name."""
     os.setpgid(0, 0)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    hypothesis.settings.register_profile(
-        "mutants",
-        database=None,
-        derandomize=True,
-        deadline=None,
-        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
-    )
-    hypothesis.settings.load_profile("mutants")
-    name = f"mirrorcore.syncbus.{mutant.module}"
-    for loaded in [m for m in sys.modules if m.split(".")[0] == "mirrorcore"]:
-        del sys.modules[loaded]
-    code = compile(mutant.source, str(SOURCES / f"{mutant.module}.py"), "exec")
-    sys.meta_path.insert(0, _Changed(name, code))
-    verdict = _Verdict(killers)
     try:
-        pytest.main(
-            ["-x", "-q", "--no-header", "-p", "no:cacheprovider", "--no-summary",
-             "-W", "ignore::pytest.PytestAssertRewriteWarning",
-             "-k", "not (subprocess or hash_seed)", str(TESTS)],
-            plugins=[verdict],
-        )  # fmt: skip
+        if mutant.inside:
+            _put_in_place(mutant)
+            _run_items(sorted(items, key=lambda item: -killers[item.nodeid]), verdict)
+        else:
+            for loaded in [m for m in sys.modules if m.split(".")[0] in ("mirrorcore", "tests")]:
+                del sys.modules[loaded]
+            sys.meta_path.insert(0, _Changed(mutant.path, mutant.code))
+            pytest.main(["-x", *OPTIONS], plugins=[verdict])
     except BaseException as error:  # a mutant may raise anything, also through pytest
         verdict.test = verdict.test or f"ended by {type(error).__name__}"
     os.write(pipe, verdict.test.encode()[:4000])
 
 
+def _run_items(items: Sequence[pytest.Item], verdict: _Verdict) -> None:
+    for index, item in enumerate(items):
+        following = items[index + 1] if index + 1 < len(items) else None
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if verdict.test:
+            return
+
+
 class _Child:
     """One mutant under test."""
 
-    def __init__(self, mutant: Mutant, killers: Counter[str]) -> None:
+    def __init__(
+        self,
+        mutant: Mutant,
+        killers: Counter[str],
+        items: Sequence[pytest.Item],
+        verdict: _Verdict,
+    ) -> None:
         self.mutant = mutant
         self.watch = Stopwatch()
         self.pipe, there = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                _judge(mutant, killers, there)
+                _judge(mutant, killers, items, verdict, there)
             finally:
                 os._exit(0)
         os.close(there)
@@ -332,20 +407,25 @@ class _Child:
         return said.decode() or ("the interpreter died" if status else "")
 
 
-def run(todo: list[Mutant], limit_s: float, workers: int) -> Iterator[tuple[Mutant, str]]:
+def run(
+    todo: list[Mutant],
+    items: Sequence[pytest.Item],
+    verdict: _Verdict,
+    asked: argparse.Namespace,
+) -> Iterator[tuple[Mutant, str]]:
     """Each mutant and its killer, as they end."""
     killers: Counter[str] = Counter()
     children: dict[int, _Child] = {}
     selector = selectors.DefaultSelector()
     queue = list(reversed(todo))
     while queue or children:
-        while queue and len(children) < workers:
-            child = _Child(queue.pop(), killers)
+        while queue and len(children) < asked.workers:
+            child = _Child(queue.pop(), killers, items, verdict)
             children[child.pipe] = child
             selector.register(child.pipe, selectors.EVENT_READ)
         ready = {key.fd for key, _ in selector.select(0.5)}
         for pipe, child in list(children.items()):
-            overdue = pipe not in ready and child.watch.wall_ns() > limit_s * 1e9
+            overdue = pipe not in ready and child.watch.wall_ns() > asked.limit * 1e9
             if pipe not in ready and not overdue:
                 continue
             selector.unregister(pipe)
@@ -355,36 +435,62 @@ def run(todo: list[Mutant], limit_s: float, workers: int) -> Iterator[tuple[Muta
             yield child.mutant, killer
 
 
+def work(
+    modules: Sequence[str],
+    asked: argparse.Namespace,
+    items: Sequence[pytest.Item],
+    verdict: _Verdict,
+) -> None:
+    """Try what was asked for and write it down."""
+    results: dict[str, dict[str, str]] = {}
+    if RESULTS.exists():
+        results = json.loads(RESULTS.read_text())["mutants"]
+    for module in modules:
+        every = list(mutants(module))
+        known = results.get(module, {}) if asked.again else {}
+        found = {m.name: known[m.name] for m in every if known.get(m.name)}
+        todo = [mutant for mutant in every if mutant.name not in found]
+        for mutant, killer in run(todo, items, verdict, asked):
+            found[mutant.name] = killer
+            if not killer:
+                print(f"survived: {mutant.name}", flush=True)
+        results[module] = {mutant.name: found[mutant.name] for mutant in every}
+        _write(results)
+        killed = sum(1 for killer in found.values() if killer)
+        print(f"{module}: {killed} of {len(found)} killed", flush=True)
+
+
+OPTIONS = [
+    "-q", "-s", "--no-header", "-p", "no:cacheprovider", "--no-summary", "--assert=plain",
+    "-W", "ignore::pytest.PytestAssertRewriteWarning",
+    # Those in other processes would not see the mutant; those in real time would take minutes.
+    "-k", "not (hash_seed or watchdog or process or (chaos and not liar and not self))",
+    str(TESTS),
+]  # fmt: skip
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("modules", nargs="*", default=MODULES, choices=[*MODULES, []])
+    parser.add_argument("modules", nargs="*", help=f"of {', '.join(MODULES)}; all by default")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
     parser.add_argument("--again", action="store_true", help="only those that survived")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a mutant may take")
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
-    results: dict[str, dict[str, str]] = {}
-    if RESULTS.exists():
-        results = json.loads(RESULTS.read_text())["mutants"]
-    for module in asked.modules:
-        todo = list(mutants(module))
-        known = results.get(module, {})
-        if asked.again:
-            todo = [mutant for mutant in todo if known.get(mutant.name, "") == ""]
-        if asked.list:
-            print("\n".join(mutant.name for mutant in todo))
-            continue
-        found = dict(known) if asked.again else {}
-        names = [mutant.name for mutant in mutants(module)]
-        for mutant, killer in run(todo, asked.limit, asked.workers):
-            found[mutant.name] = killer
-            if not killer:
-                print(f"survived: {mutant.name}", flush=True)
-            results[module] = {name: found[name] for name in names if name in found}
-        _write(results)
-        killed = sum(1 for killer in found.values() if killer)
-        print(f"{module}: {killed} of {len(found)} killed", flush=True)
-    return 0
+    modules = asked.modules or MODULES
+    if asked.list:
+        print("\n".join(mutant.name for module in modules for mutant in mutants(module)))
+        return 0
+    hypothesis.settings.register_profile(
+        "mutants",
+        database=None,
+        derandomize=True,
+        deadline=None,
+        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    hypothesis.settings.load_profile("mutants")
+    return int(pytest.main(OPTIONS, plugins=[_Bench(modules, asked)]))
 
 
 def _write(results: dict[str, dict[str, str]]) -> None:
