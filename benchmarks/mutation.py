@@ -312,6 +312,10 @@ class _Verdict:
         self.test = ""
         self.seconds: Counter[str] = Counter()
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """The quick ones first, where it is known which they are."""
+        items.sort(key=lambda item: self.seconds[item.nodeid])
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.seconds[report.nodeid] += report.duration  # type: ignore[assignment]
         if report.failed and not self.test:
@@ -357,7 +361,8 @@ def _judge(
             _put_in_place(mutant)
             _run_items(sorted(items, key=lambda item: -killers[item.nodeid]), verdict)
         else:
-            for loaded in [m for m in sys.modules if m.split(".")[0] in ("mirrorcore", "tests")]:
+            fresh = ("mirrorcore", "benchmarks", "test_")
+            for loaded in [name for name in sys.modules if name.startswith(fresh)]:
                 del sys.modules[loaded]
             sys.meta_path.insert(0, _Changed(mutant.path, mutant.code))
             pytest.main(["-x", *OPTIONS], plugins=[verdict])
