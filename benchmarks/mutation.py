@@ -465,6 +465,20 @@ def work(
         print(f"{module}: {killed} of {len(found)} killed", flush=True)
 
 
+def _share_examples(share: int) -> None:
+    """A first sieve: what survives it is tried again with all examples (``--again``)."""
+    settings: Any = hypothesis.settings
+    make = settings.__init__
+
+    def fewer(self: Any, *parents: Any, **given: Any) -> None:
+        if "max_examples" in given:
+            given["max_examples"] = max(10, given["max_examples"] // share)
+        make(self, *parents, **given)
+
+    if share > 1:
+        settings.__init__ = fewer
+
+
 OPTIONS = [
     "-q", "-s", "--no-header", "-p", "no:cacheprovider", "--no-summary", "--assert=plain",
     "-W", "ignore::pytest.PytestAssertRewriteWarning",
@@ -481,6 +495,8 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="only those that survived")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a mutant may take")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--share", type=int, default=1, help="of hypothesis' examples, 1 in N")
+    parser.add_argument("--without", default="", help="leave out tests whose name matches (-k)")
     asked = parser.parse_args()
     modules = asked.modules or MODULES
     if asked.list:
@@ -495,6 +511,9 @@ def main() -> int:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     hypothesis.settings.load_profile("mutants")
+    _share_examples(asked.share)
+    if asked.without:
+        OPTIONS[OPTIONS.index("-k") + 1] += f" and not ({asked.without})"
     return int(pytest.main(OPTIONS, plugins=[_Bench(modules, asked)]))
 
 
