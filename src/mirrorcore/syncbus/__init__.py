@@ -10,6 +10,8 @@ from mirrorcore.syncbus.breaker import BreakerPolicy, BreakerState
 from mirrorcore.syncbus.bus import HighPerformanceSyncBus, ResilientSyncBus, SyncBus
 from mirrorcore.syncbus.faults import (
     AgentDown,
+    AgentLost,
+    AgentRaised,
     BusError,
     Expired,
     FloodError,
@@ -36,6 +38,9 @@ from mirrorcore.syncbus.messages import (
     Update,
 )
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
+from mirrorcore.syncbus.process_factory import ProcessFactory
+from mirrorcore.syncbus.process_handle import ProcessHandle
+from mirrorcore.syncbus.process_limits import ProcessPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
 
@@ -43,7 +48,9 @@ __all__ = [
     "ALL",
     "AgentDown",
     "AgentHandle",
+    "AgentLost",
     "AgentPolicy",
+    "AgentRaised",
     "AgentStatistics",
     "BreakerPolicy",
     "BreakerState",
@@ -62,6 +69,9 @@ __all__ = [
     "Interest",
     "LaneFull",
     "LifeState",
+    "ProcessFactory",
+    "ProcessHandle",
+    "ProcessPolicy",
     "RegistrationError",
     "Reply",
     "RequestFailed",

@@ -44,6 +44,8 @@ from mirrorcore.syncbus.messages import (
 from mirrorcore.syncbus.observers import Observer, Observers
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.post import PostOffice
+from mirrorcore.syncbus.process import Isolation
+from mirrorcore.syncbus.process_factory import ProcessFactory
 from mirrorcore.syncbus.registry import Registry
 from mirrorcore.syncbus.schema import Schema, check_schema, freeze
 from mirrorcore.syncbus.supervision import LifeState
@@ -62,6 +64,8 @@ class SyncBus:
     seed: of the back-off jitter; each agent draws from its own stream.
     admission: ``"immediate"`` applies what a waiting handler does when it does it; ``"tick"``
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
+    processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
+        like any other; by default not on a virtual clock, where a run is to be repeated.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class SyncBus:
         policy: BusPolicy | None = None,
         admission: Literal["immediate", "tick"] = "immediate",
         on_escalation: Callable[[str], object] | None = None,
+        processes: bool | None = None,
     ) -> None:
         if admission not in ("immediate", "tick"):
             raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
@@ -95,6 +100,13 @@ class SyncBus:
             self.policy,
             self._registry.sources.__contains__,
         )
+        self.isolation = Isolation(
+            self.clock,
+            self._dispatcher,
+            self._supervisor,
+            self._registry.sources,
+            real=not isinstance(self.clock, VirtualClock) if processes is None else processes,
+        )
         self._tickers: list[Agent] = []
         self._incarnations: dict[str, int] = {}
 
@@ -112,8 +124,10 @@ class SyncBus:
         on_signal: Handler | None = None,
         schema: Schema | None = None,
         policy: AgentPolicy | None = None,
-        factory: Callable[..., Any] | None = None,
+        factory: Callable[..., Any] | str | None = None,
         essential: bool = False,
+        isolation: Literal["loop", "process"] = "loop",
+        process: ProcessFactory | None = None,
     ) -> AgentHandle:
         """Register an agent and return what it acts through.
 
@@ -122,7 +136,15 @@ class SyncBus:
         ``factory(handle, checkpoint)`` is called at a restart and returns ``Handlers``, a mapping
         of their names, or None to keep the present ones. RegistrationError where the id is taken
         or collides with a kind.
+
+        With ``isolation="process"`` the agent runs in a process of its own: its handlers are those
+        that the factory, a callable that can be imported or ``"package.module:attribute"``, makes
+        there. ``process`` says more about that process; for an agent of the loop it says how one
+        is made should it ever have to move.
         """
+        elsewhere = self._isolated(agent_id, isolation, factory, process)
+        if isinstance(factory, str):
+            factory = ProcessFactory(factory).here() if isolation == "loop" else None
         if agent_id in self._agents:
             raise RegistrationError(f"an agent {agent_id!r} is already registered")
         interest_list = tuple(Interest.of(interest) for interest in interests)
@@ -147,11 +169,39 @@ class SyncBus:
         self._incarnations[agent_id] = incarnation
         self._agents[agent_id] = agent
         self._registry.join(agent)
-        if on_tick is not None or factory is not None:
+        self.isolation.note(agent, process)
+        if elsewhere is not None:
+            try:
+                self.isolation.enlist(agent, elsewhere)
+            except BaseException:
+                self.remove(agent_id)
+                raise
+        if on_tick is not None or agent.factory is not None:
             self._tickers.append(agent)
         self._observers.emit(EventKind.REGISTERED, agent_id, f"kind {kind}")
         self._dispatcher.nudge()
         return handle
+
+    @staticmethod
+    def _isolated(
+        agent_id: str,
+        isolation: str,
+        factory: Callable[..., Any] | str | None,
+        process: ProcessFactory | None,
+    ) -> ProcessFactory | None:
+        """How the agent is made in a process; None for one of the loop."""
+        if isolation == "loop":
+            return None
+        if isolation != "process":
+            raise RegistrationError(f"isolation was {isolation!r}, is 'loop' or 'process'")
+        if process is not None:
+            return process
+        if factory is None:
+            raise RegistrationError(
+                f"agent {agent_id!r} is to run in a process, and has no factory",
+                hint='give factory="package.module:attribute"',
+            )
+        return ProcessFactory(factory)
 
     def open_source(self, name: str, *, kind: str, schema: Schema | None = None) -> SourceHandle:
         """A state that belongs to the assembly, not to an agent (performance, execution)."""
@@ -624,6 +674,13 @@ class SyncBus:
     def _command(self, name: str, params: Mapping[str, Any] | None) -> Command:
         return Command(name, freeze("the operator", name, params or {}), self.clock.now())
 
+    async def started(self) -> None:
+        """Wait until every agent with a process of its own is built; BusError names who cannot be.
+
+        Agents registered before an event loop was running get their process here.
+        """
+        await self.isolation.started()
+
     # -- the end ------------------------------------------------------------------------------
 
     async def drain(self, timeout_ns: int = 5 * SECOND) -> None:
@@ -641,6 +698,7 @@ class SyncBus:
         for _ in range(3):
             await asyncio.sleep(0)
         self._supervisor.end_zombies()
+        await self.isolation.aclose()
 
     # -- parts --------------------------------------------------------------------------------
 

@@ -49,6 +49,14 @@ class RequestFailed(BusError):  # noqa: N818
     """The receiver's handler raised while it answered a request."""
 
 
+class AgentRaised(BusError):  # noqa: N818  # what an agent in its own process raised
+    """A handler in a process of its own raised; type and text are its message."""
+
+
+class AgentLost(BusError):  # noqa: N818
+    """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
+
+
 def describe(error: BaseException) -> str:
     """Type and message of ``error``, at most 200 characters, whatever its ``__str__`` does."""
     try:

@@ -103,6 +103,7 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     ISOLATED = "isolated"
+    RELOCATED = "relocated"
     DEAD_LETTER = "dead_letter"
     REJECTED_PUBLISH = "rejected_publish"
     OBSERVER_FAILURE = "observer_failure"
