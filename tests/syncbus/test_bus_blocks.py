@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirrorcore.clock import VirtualClock
-from mirrorcore.syncbus import BusError, Field, StateError, SyncBus
+from mirrorcore.syncbus import AgentPolicy, BusError, Field, Gap, Interest, StateError, SyncBus
 
 SYMBOLS = 2
 
 
 class World:
-    """Two block sources, one plain; readers that pull, push, and look at one field alone."""
+    """Two block sources, one plain; readers that pull, push, look at one field, or see all."""
 
     def __init__(self, by_rows: bool) -> None:
         self.by_rows = by_rows
@@ -27,6 +27,12 @@ class World:
         self.pull = self.bus.register("pull", kind="reader", interests=["source"])
         self.masked = self.bus.register("masked", kind="reader", interests=[("source", ("extra",))])
         self.half = self.bus.register("half", kind="reader", interests=[("source", ("f", "extra"))])
+        self.stream = self.bus.register(
+            "stream",
+            kind="reader",
+            interests=[Interest("source", ("f", "extra"), "every")],
+            policy=AgentPolicy(stream=100),
+        )
         self.block: dict[str, dict[str, np.ndarray]] = {}
         self.row = -1
         self.ts = np.empty(0, np.int64)
@@ -80,7 +86,10 @@ class World:
                 for n, h in history.items()
             },
             [
-                (s.published, s.delivered, s.conflated, s.pending, s.rejected, s.resyncs, s.version)
+                (
+                    *(s.published, s.delivered, s.conflated, s.lost, s.pending, s.rejected),
+                    *(s.resyncs, s.version),
+                )
                 for s in map(self.bus.statistics, self.bus.agent_ids)
             ],
             self.bus.accounting_residual(),
@@ -88,6 +97,8 @@ class World:
 
 
 def plain(value: Any) -> Any:
+    if isinstance(value, Gap):
+        return ("gap", value.source, value.first, value.last, value.count)
     if hasattr(value, "fields"):
         head = (value.source, value.version, value.gap, value.resync, value.t)
         return (*head, plain(value.fields))
@@ -101,12 +112,13 @@ def deep(value: Any) -> Any:
     return value
 
 
+READERS = ("pull", "masked", "half", "stream")
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("block"), st.sampled_from([1, 3, 70, 130]), st.integers(0, 99)),
         st.tuples(st.just("reach"), st.integers(1, 80), st.just(0)),
-        st.tuples(st.just("look"), st.sampled_from(["pull", "masked", "half"]), st.just(0)),
-        st.tuples(st.just("nod"), st.sampled_from(["pull", "masked", "half"]), st.just(0)),
+        st.tuples(st.just("look"), st.sampled_from(READERS), st.just(0)),
+        st.tuples(st.just("nod"), st.sampled_from(READERS), st.just(0)),
         st.tuples(
             st.just("publish"),
             st.sampled_from(["s0", "s1", "plain"]),
@@ -156,7 +168,7 @@ def play(by_rows: bool, script: list[Any]) -> list[Any]:
             world.log.append(world.picture())
     if rows:
         world.end()
-    for who in ("pull", "masked", "half"):
+    for who in READERS:
         world.look(who)
     return [*world.log, world.picture()]
 

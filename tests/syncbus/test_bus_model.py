@@ -220,7 +220,7 @@ class BusMachine(RuleBasedStateMachine):
             assert [m for m in self.accepted[name] if m not in dead] == reader.messages
             for source, edge in self.bus._agent(name).mailbox.edges.items():
                 state = self.states[source]
-                wanted = {k: v for k, v in state.items() if edge.mask is None or k in edge.mask}
+                wanted = dict(edge.restrict(state))
                 assert reader.views.get(source, {}) == wanted, (name, source)
 
 

@@ -31,8 +31,10 @@ from mirrorcore.syncbus.messages import (
     Command,
     DeadLetter,
     EventKind,
+    Gap,
     Health,
     Interest,
+    Missed,
     Reply,
     StateView,
     Update,
@@ -43,6 +45,7 @@ from mirrorcore.syncbus.process_handle import ProcessHandle
 from mirrorcore.syncbus.process_limits import ProcessPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
+from mirrorcore.syncbus.watch import Watch
 
 __all__ = [
     "ALL",
@@ -63,12 +66,14 @@ __all__ = [
     "Expired",
     "Field",
     "FloodError",
+    "Gap",
     "Handlers",
     "Health",
     "HighPerformanceSyncBus",
     "Interest",
     "LaneFull",
     "LifeState",
+    "Missed",
     "ProcessFactory",
     "ProcessHandle",
     "ProcessPolicy",
@@ -85,5 +90,6 @@ __all__ = [
     "UndeclaredReadError",
     "UnknownAgentError",
     "Update",
+    "Watch",
     "thaw",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.syncbus.edge import RING, Edge
+from mirrorcore.syncbus.edge_stream import StreamEdge
 from mirrorcore.syncbus.schema import freeze
 from mirrorcore.syncbus.supervision import LifeState
 
@@ -24,10 +25,6 @@ _COUNTERS = (
     "lossless_accepted", "lossless_handled", "lossless_failed", "lossless_dead",
 )  # fmt: skip
 _CALLS = ("calls", "burst", "burst_call", "sends", "sends_call", "turn", "urgent")
-_EDGE = (
-    "seen", "matched", "taken", "queued", "closed", "resync", "plain", "delivered", "conflated",
-    "rejected", "resyncs",
-)  # fmt: skip
 
 
 def at_rest(dispatcher: Dispatcher, agents: Iterable[Agent]) -> bool:
@@ -45,15 +42,20 @@ def at_rest(dispatcher: Dispatcher, agents: Iterable[Agent]) -> bool:
         or agent.flooded
         or agent.mailbox.inbox
         or agent.mailbox.signals
+        or any(_streams(edge) for edge in agent.mailbox.edges.values())
         for agent in agents
     )
 
 
+def _streams(edge: Edge) -> bool:
+    """Whether deltas wait on it one by one: the ring may not have them any more."""
+    return isinstance(edge, StreamEdge) and edge.behind > 0
+
+
 def source_memory(source: StateSource) -> dict[str, Any]:
     """A source and those of its last deltas that a reader may still be given."""
-    behind = [
-        edge.seen for edge in (*source.edges, *source.masked) if source.version - edge.seen <= RING
-    ]
+    agents = [edge for edge in source.readers if edge.mailbox.agent is not None]
+    behind = [edge.seen for edge in agents if source.version - edge.seen <= RING]
     first = min([*behind, source.version - 1]) if source.version else 0
     return {
         "version": source.version,
@@ -90,7 +92,7 @@ def agent_memory(agent: Agent) -> dict[str, Any]:
         "calls": [getattr(mailbox, name) for name in _CALLS],
         "pending": [edge.source.name for edge in mailbox.pending],
         "edges": {
-            name: [*(getattr(edge, field) for field in _EDGE), edge.base]
+            name: [getattr(edge, field) for field in edge.memory]
             for name, edge in mailbox.edges.items()
         },
     }
@@ -119,10 +121,8 @@ def restore_agent(agent: Agent, memory: Mapping[str, Any], seed: int) -> None:
 
 
 def _restore_edge(edge: Edge, values: list[Any]) -> None:
-    *fields, base = values
-    for field, value in zip(_EDGE, fields, strict=True):
+    for field, value in zip(edge.memory, values, strict=True):
         setattr(edge, field, value)
-    edge.rebase(base)
     if edge.closed:
         edge.source.detach(edge)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 
 _NEVER = 1 << 62
-_NO_EDGES: Iterator[Edge] = iter(())
 
 
 class Dispatcher:
@@ -47,6 +46,7 @@ class Dispatcher:
         "_policy",
         "_running",
         "_wall_deadlines",
+        "_within",
         "armed",
         "block_sources",
         "completions",
@@ -77,6 +77,7 @@ class Dispatcher:
         self.critical: deque[Agent] = deque()
         self.current: Agent | None = None
         self.window = Window()
+        self._within: list[Agent] = []
         self.completions: list[Agent] = []
         self.watched: dict[str, Agent] = {}
         self.on_quiet: list[asyncio.Future[None]] = []
@@ -137,7 +138,7 @@ class Dispatcher:
         if source.block is None:
             return
         self.block_sources[source.name] = source
-        if any(edge.mailbox.pushes for edge in (*source.edges, *source.masked)):
+        if any(edge.mailbox.pushes for edge in source.readers):
             self.push_blocks[source.name] = source
 
     def forget_block(self, source: StateSource) -> None:
@@ -179,49 +180,17 @@ class Dispatcher:
 
     # -- calling agents -----------------------------------------------------------------------
 
-    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # the hot path
+    def _turn(self, mailbox: Mailbox) -> int:
         """Some calls of one agent: its messages, then its dirty edges."""
-        agent = mailbox.agent
+        agent: Agent = mailbox.agent
         first = mailbox.calls
         limit = mailbox.turn
-        probing = agent.breaker.probing
-        window = self.window
-        edges: Iterator[Edge] = _NO_EDGES
         self.current = agent
         started = stamp_ns()
         try:
             open_ = not mailbox.urgent or self._urgent(agent, first + limit)
-            handler = agent.handlers.on_update
-            if open_ and handler is not None and mailbox.calls - first < limit:
-                edges = mailbox.take_edges(limit)
-                for edge in edges:
-                    edge.queued = False
-                    source = edge.source
-                    seen = edge.seen + 1
-                    if seen == source.version and edge.plain:
-                        edge.seen = seen
-                        edge.delivered += 1
-                        update = source.latest()
-                    else:
-                        taken = edge.take()
-                        if taken is None:
-                            continue
-                        update = taken
-                    mailbox.calls += 1
-                    window.agent = agent
-                    try:
-                        result = handler(update)
-                        window.agent = None
-                    except BaseException as error:
-                        window.agent = None
-                        self._raised(agent, error)
-                    else:
-                        if result is not None:
-                            self._returned(agent, result, None)
-                        elif probing:
-                            self.supervisor.succeeded(agent)
-                    if mailbox.urgent and not self._urgent(agent, first + limit):
-                        break
+            if open_ and mailbox.pending and mailbox.calls - first < limit:
+                self._deliver_states(agent, mailbox, first + limit)
         finally:
             self.current = None
             calls = mailbox.calls - first
@@ -230,12 +199,60 @@ class Dispatcher:
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
-            if edges is not _NO_EDGES:
-                mailbox.put_back(edges)
             if agent.flooded:
                 self._flooded(agent)
-            mailbox.rest()
+            if mailbox.gated or mailbox.inbox or mailbox.pending:
+                mailbox.rest()
+            else:
+                mailbox.held = not mailbox.pushes
         return calls
+
+    def _deliver_states(  # noqa: PLR0912  # the hot path
+        self, agent: Agent, mailbox: Mailbox, until: int
+    ) -> None:
+        """The agent's dirty edges, oldest first, one call each."""
+        handler = agent.handlers.on_update
+        if handler is None:
+            return
+        probing = agent.breaker.probing
+        window = self.window
+        edges = mailbox.take_edges()
+        left = True
+        try:
+            for edge in edges:
+                edge.queued = False
+                source = edge.source
+                seen = edge.seen + 1
+                if seen == source.version and edge.plain:
+                    edge.seen = seen
+                    edge.delivered += 1
+                    update: Any = source.newest
+                    if update is None:
+                        update = source.latest()
+                else:
+                    update = edge.take()
+                    if update is None:
+                        continue
+                mailbox.calls += 1
+                window.agent = agent
+                try:
+                    result = handler(update)
+                    window.agent = None
+                except BaseException as error:
+                    window.agent = None
+                    self._raised(agent, error)
+                else:
+                    if result is not None:
+                        self._returned(agent, result, None)
+                    elif probing:
+                        self.supervisor.succeeded(agent)
+                if mailbox.urgent and not self._urgent(agent, until):
+                    break
+            else:
+                left = False
+        finally:
+            if left:
+                mailbox.put_back(edges)
 
     def _urgent(self, agent: Agent, until: int) -> bool:
         """What goes before the next state: signals of anybody, the own gate, the own messages.
@@ -284,6 +301,45 @@ class Dispatcher:
             if agent.flooded:
                 self._flooded(agent)
                 self.supervisor.refresh_gate(agent)
+
+    def call_within(self, edge: Edge) -> bool:
+        """Deliver to ``edge`` within the publish under way; False where its agent has to wait.
+
+        That is one which may not be called now, or whose own call led here.
+        """
+        mailbox = edge.mailbox
+        agent: Agent = mailbox.agent
+        outer = self.current
+        handler = agent.handlers.on_update
+        if handler is None or mailbox.gated or agent is outer or agent in self._within:
+            return False
+        update = edge.take()
+        if update is None:
+            return True
+        window = self.window
+        whose, self.current = window.agent, agent
+        self._within.append(agent)
+        mailbox.calls += 1
+        window.agent = agent
+        try:
+            result = handler(update)
+            window.agent = None
+        except BaseException as error:
+            window.agent = None
+            self._raised(agent, error)
+        else:
+            if result is not None:
+                self._returned(agent, result, None)
+            elif agent.breaker.probing:
+                self.supervisor.succeeded(agent)
+        finally:
+            self._within.pop()
+            self.current = outer
+            if agent.flooded:
+                self._flooded(agent)
+                self.supervisor.refresh_gate(agent)
+            window.agent = whose
+        return True
 
     def guarded(self, agent: Agent, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """One call whose result the caller wants: (ok, result)."""

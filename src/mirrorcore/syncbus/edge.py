@@ -1,30 +1,33 @@
 """One reader's view of one source: which version it has seen.
 
 Nothing is copied per reader when a source publishes; the reader's backlog is the difference of
-two integers, whatever it missed.
+two integers, whatever it missed. Readers who asked for some fields, for every delta or to be
+called at once have edges of their own kind (``edge_masked``, ``edge_stream``, ``edge_eager``).
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from mirrorcore.syncbus.messages import Update
+from mirrorcore.syncbus.messages import Gap, Update
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.mailbox import Mailbox
-    from mirrorcore.syncbus.source import StateSource
+    from mirrorcore.syncbus.source import Block, StateSource
 
 RING = 64
 """Deltas a source keeps; a reader further behind gets the whole state."""
 
 
 class Edge:
-    """Between ``source`` and the ``mailbox`` of one agent.
+    """Between ``source`` and the ``mailbox`` of one agent; the whole state, the latest of it.
 
-    ``mask`` None is the whole source. An edge with a mask counts only the versions that touch it
-    (``matched``); one without needs no counter, the source's version is the count.
+    It needs no counter of what was published: the source's version is the count. ``plain`` says
+    that the next delivery may be the newest delta itself if that is all that was missed.
+    ``lost`` were dropped for want of room, each told of by a Gap (streams alone).
     """
 
     __slots__ = (
@@ -32,9 +35,8 @@ class Edge:
         "closed",
         "conflated",
         "delivered",
+        "lost",
         "mailbox",
-        "mask",
-        "matched",
         "plain",
         "queued",
         "rejected",
@@ -42,32 +44,36 @@ class Edge:
         "resyncs",
         "seen",
         "source",
-        "taken",
     )
 
-    def __init__(self, source: StateSource, mailbox: Mailbox, mask: frozenset[str] | None) -> None:
+    memory: ClassVar[tuple[str, ...]] = (
+        "_base", "seen", "queued", "closed", "resync", "plain", "delivered", "conflated",
+        "lost", "rejected", "resyncs",
+    )  # fmt: skip
+    """What a checkpoint of the bus keeps of it."""
+
+    may_be_plain: ClassVar[bool] = True
+    """Whether a newest delta may be delivered as it is."""
+
+    def __init__(self, source: StateSource, mailbox: Mailbox) -> None:
         source.settle()
         self.source = source
         self.mailbox = mailbox
-        self.mask = mask
         self.seen = self._base = source.version
-        self.matched = self.taken = 0
         self.queued = self.closed = False
         self.resync = source.version > 0
-        self.plain = mask is None and not self.resync
-        self.delivered = self.conflated = self.rejected = self.resyncs = 0
+        self.plain = self.may_be_plain and not self.resync
+        self.delivered = self.conflated = self.lost = self.rejected = self.resyncs = 0
 
     @property
     def published(self) -> int:
         """Deltas addressed to this edge since it was made."""
-        return self.source.current_version() - self._base if self.mask is None else self._marks()
+        return self.source.current_version() - self._base
 
     @property
     def behind(self) -> int:
         """Deltas published and not yet accounted for."""
-        if self.mask is None:
-            return self.source.current_version() - self.seen
-        return self._marks() - self.taken
+        return self.source.current_version() - self.seen
 
     @property
     def pending(self) -> int:
@@ -83,56 +89,36 @@ class Edge:
 
         A delta that waits on an edge nobody is going to look at again counts as unexplained.
         """
-        gap = self.published - self.delivered - self.conflated - self.pending - self.turned_away
+        explained = self.delivered + self.conflated + self.lost + self.pending + self.turned_away
+        gap = self.published - explained
         lost = self.behind and not (self.closed or self.queued or self.source.reaches(self))
         return gap if gap else int(lost) * self.behind
 
-    def take(self) -> Update | None:
+    def take(self) -> Update | Gap | None:
         """What the reader missed, merged, marked as seen; None when there is nothing."""
         source = self.source
         source.settle()
-        version = source.version
-        gap = version - self.seen if self.mask is None else self.matched - self.taken
+        gap = source.version - self.seen
         if gap == 0 and not self.resync:
-            self.seen = version
             return None
-        if self.resync or version - self.seen > RING:
+        if self.resync or gap > RING:
             update = self._snapshot(gap)
-        elif self.mask is None and gap == 1:
+        elif gap == 1:
             update = source.latest()
         else:
             update = self._merge(gap)
-        self.seen = version
-        self.taken = self.matched
-        if gap:
-            self.delivered += 1
-            self.conflated += gap - 1
-        else:
-            self.resyncs += 1
-        self.resync = False
-        self.plain = self.mask is None
+        self._account(gap)
         return update
 
     def skip(self) -> None:
         """The reader has looked at the state itself: what it missed counts as one delivery."""
-        version = self.source.current_version()
-        marks = version if self.mask is None else self._marks()
-        gap = marks - (self.seen if self.mask is None else self.taken)
-        if gap:
-            self.delivered += 1
-            self.conflated += gap - 1
-        elif self.resync:
-            self.resyncs += 1
-        self.seen = version
-        if self.mask is not None:
-            self.taken = marks
-        self.resync = False
-        self.plain = self.mask is None
+        self.source.settle()
+        self._account(self.behind)
 
     def renew(self) -> None:
         """The reader begins afresh: its next delivery is the whole state."""
         self.resync = self.source.current_version() > 0
-        self.plain = self.mask is None and not self.resync
+        self.plain = self.may_be_plain and not self.resync
 
     def close(self) -> None:
         """The reader is down for good: what is published from now on is rejected."""
@@ -144,31 +130,32 @@ class Edge:
         self.source.settle()
         self.rejected = self.turned_away
         self.closed = False
-        self.seen, self.taken = self.source.version, self.matched
+        self._catch_up()
         self.source.attach(self)
-
-    @property
-    def base(self) -> int:
-        """The source's version when this edge was made."""
-        return self._base
-
-    def rebase(self, version: int) -> None:
-        """Count from another version on, as the edge did that this one continues."""
-        self._base = version
 
     def restrict(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """``fields``, as far as this reader asked for them."""
-        if self.mask is None:
-            return fields
-        mask = self.mask
-        return MappingProxyType({name: fields[name] for name in fields if name in mask})
+        return fields
 
     def oldest_pending(self) -> int | None:
         """When the oldest delta that waits here was published, as far as the ring goes back."""
         return self.source.instant_after(self.seen) if self.behind else None
 
-    def _marks(self) -> int:
-        return self.matched + self.source.unsettled_matches(self)
+    # -- parts ------------------------------------------------------------------------------------
+
+    def _account(self, gap: int) -> None:
+        """Everything up to now was seen, in one delivery."""
+        if gap:
+            self.delivered += 1
+            self.conflated += gap - 1
+        elif self.resync:
+            self.resyncs += 1
+        self._catch_up()
+        self.resync = False
+        self.plain = self.may_be_plain
+
+    def _catch_up(self) -> None:
+        self.seen = self.source.version
 
     def _snapshot(self, gap: int) -> Update:
         source = self.source
@@ -179,3 +166,17 @@ class Edge:
         source = self.source
         fields = self.restrict(MappingProxyType(source.merged_after(self.seen)))
         return Update(source.name, fields, source.version, gap, False, source.t)
+
+
+class CountingEdge(Edge, ABC):
+    """An edge that each delta has to be shown to; marking it is not enough."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def note(self, delta: dict[str, Any], version: int) -> None:
+        """A delta was published."""
+
+    @abstractmethod
+    def note_rows(self, block: Block, start: int, stop: int) -> None:
+        """Rows start..stop of a block have become versions."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorcore.clock import Clock
 from mirrorcore.syncbus.faults import AgentDown, StateError, UndeclaredReadError, describe
 from mirrorcore.syncbus.mailbox import Envelope
-from mirrorcore.syncbus.messages import EventKind, StateView, Update
+from mirrorcore.syncbus.messages import EventKind, Gap, StateView, Update
 from mirrorcore.syncbus.schema import freeze_delta
 
 if TYPE_CHECKING:
@@ -63,14 +63,8 @@ class AgentHandle:
         agent = self._agent
         if self.token is not agent.token:
             raise self._refuse("publish")
-        mailbox = agent.mailbox
-        if mailbox.burst_call != mailbox.calls:
-            mailbox.burst_call = mailbox.calls
-            mailbox.burst = 1
-        else:
-            mailbox.burst += 1
-            if mailbox.burst > agent.policy.max_publishes_per_call and self._inside(agent):
-                self._dispatcher.flood(agent, "published", agent.policy.max_publishes_per_call)
+        if self._dispatcher.current is agent:
+            self._count_publish(agent)
         source = agent.source
         try:
             frozen = freeze_delta(source.name, delta, source.schema)
@@ -78,9 +72,24 @@ class AgentHandle:
             self._reject(error)
             raise
         if agent.staging:
-            agent.staged.append(lambda: source.publish(frozen, self._clock.now()))
-            return source.current_version() + len(agent.staged)
+            return self._stage(agent, frozen)
         return source.publish(frozen, self._now())
+
+    def _stage(self, agent: Agent, frozen: dict[str, Any]) -> int:
+        """Hold a publish back until the driver of ticks admits it."""
+        source = agent.source
+        agent.staged.append(lambda: source.publish(frozen, self._now()))
+        return source.current_version() + len(agent.staged)
+
+    def _count_publish(self, agent: Agent) -> None:
+        """One publish of the call under way; what the assembly does by itself is not limited."""
+        mailbox = agent.mailbox
+        if mailbox.burst_call != mailbox.calls:
+            mailbox.burst_call = mailbox.calls
+            mailbox.burst = 0
+        mailbox.burst += 1
+        if mailbox.burst > agent.policy.max_publishes_per_call:
+            self._dispatcher.flood(agent, "published", agent.policy.max_publishes_per_call)
 
     def load_block(
         self,
@@ -103,22 +112,15 @@ class AgentHandle:
             raise
         self._dispatcher.watch_block(agent.source)
 
-    def collect(self) -> list[Update]:
-        """What changed since the last look, merged per source, in order of registration."""
+    def collect(self) -> list[Update | Gap]:
+        """What changed since the last look, merged per source, in order of registration.
+
+        Of sources whose every delta it wants, all of them one by one.
+        """
         agent = self._agent
         if self.token is not agent.token:
             raise self._refuse("collect")
-        mailbox = agent.mailbox
-        edges = mailbox.edges
-        dirty = list(mailbox.pending)
-        for name in self._dispatcher.block_sources:
-            edge = edges.get(name)
-            if edge is not None and not edge.queued and edge.behind:
-                dirty.append(edge)
-        mailbox.clear_marks()
-        if len(dirty) > 1:
-            dirty.sort(key=_order)
-        return [update for edge in dirty if (update := edge.take()) is not None]
+        return agent.mailbox.collect(self._dispatcher.block_sources)
 
     def acknowledge(self) -> None:
         """Mark every change as seen, for an agent that reads states as they are (:meth:`read`)."""

@@ -7,7 +7,9 @@ buffer: views handed out before keep the old one alive and never change.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -18,6 +20,10 @@ _FIRST_ROWS = 64
 _MOST_ROWS = 4096
 _LARGEST = 1 << 1023
 """Beyond it an integer is no float."""
+
+
+STAGED_ROWS = 64
+_STAGED_BYTES = STAGED_ROWS * 16
 
 
 class Series(msgspec.Struct, frozen=True, eq=False):
@@ -37,7 +43,7 @@ class Column:
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], cap_bytes: int) -> None:
         width = int(np.prod(shape, dtype=np.int64)) * 8 + 8
-        self._keep = max(1, min(_MOST_ROWS, cap_bytes // (2 * width)))
+        self._keep = max(1, min(_MOST_ROWS, (cap_bytes - _STAGED_BYTES) // (2 * width)))
         rows = min(_FIRST_ROWS, 2 * self._keep)
         self._t = np.empty(rows, np.int64)
         self._values = np.empty((rows, *shape), dtype)
@@ -112,18 +118,27 @@ class Column:
 
 
 class History:
-    """The columns of one source."""
+    """The columns of one source.
 
-    __slots__ = ("_cap_bytes", "_columns", "_room")
+    Most sources publish the same few fields again and again: those are staged row by row and moved
+    to their columns 64 rows at a time.
+    """
+
+    __slots__ = ("_cap_bytes", "_columns", "_names", "_room", "_staged", "_times", "_values")
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap_bytes = cap_bytes
         self._room = 4  # columns that share the cap
         self._columns: dict[str, Column] = {}
+        self._names: tuple[str, ...] = ()
+        self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
+        self._staged: list[Any] = []
+        self._times: list[int] = []
 
     @property
     def nbytes(self) -> int:
-        return sum(column.nbytes for column in self._columns.values())
+        columns = sum(column.nbytes for column in self._columns.values())
+        return columns + len(self._columns) * _STAGED_BYTES
 
     def shrink_to(self, cap_bytes: int) -> None:
         """From now on keep no more than ``cap_bytes``; rows beyond that are forgotten."""
@@ -131,37 +146,57 @@ class History:
             self._cap_bytes = cap_bytes
             self._rebuild()
 
-    def record(self, times: Sequence[int], deltas: Sequence[Mapping[str, Any]]) -> None:
-        """Published deltas, oldest first. Those that hold the same plain numbers go together."""
-        if len(deltas) > 1 and self._record_numbers(times, deltas):
-            return
-        for t, delta in zip(times, deltas, strict=True):
-            for name, value in delta.items():
-                self._column(name, value).append(t, value)
-
-    def _record_numbers(self, times: Sequence[int], deltas: Sequence[Mapping[str, Any]]) -> bool:
-        """All of them column by column; False where they are not alike or not all numbers."""
-        names = list(deltas[0])
-        count = len(names)
-        try:
-            for delta in deltas:
-                if len(delta) != count:
-                    return False
-            numbers = [array("d", [delta[name] for delta in deltas]) for name in names]
-        except (KeyError, TypeError, OverflowError):
-            return False
-        t = np.frombuffer(array("q", times), np.int64)
-        for name, values in zip(names, numbers, strict=True):
-            column = self._column(name, values[0])
-            if column.holds_objects:
-                for instant, delta in zip(times, deltas, strict=True):
-                    column.append(instant, delta[name])
+    def append(self, t: int, delta: Mapping[str, Any]) -> bool:
+        """One published delta; whether it has the same fields as the one before."""
+        names = self._names
+        if len(delta) == len(names):
+            try:
+                self._staged.extend(self._values(delta))
+            except KeyError:
+                pass
             else:
-                column.extend(t, np.frombuffer(values))
-        return True
+                times = self._times
+                times.append(t)
+                if len(times) == STAGED_ROWS:
+                    self.flush()
+                return True
+        self.flush()
+        self._expect(delta)
+        for name, value in delta.items():
+            self._column(name, value).append(t, value)
+        return False
+
+    def flush(self) -> None:
+        """Move what is staged to its columns."""
+        times, names = self._times, self._names
+        if not times:
+            return
+        t = np.array(times, np.int64)
+        for number, name in enumerate(names):
+            values = self._staged[number :: len(names)]
+            numbers = _numbers(values)
+            column = self._column(name, values[0])
+            if numbers is None or column.holds_objects:
+                for instant, value in zip(times, values, strict=True):
+                    self._column(name, value).append(instant, value)
+            else:
+                column.extend(t, numbers)
+        self._times, self._staged = [], []
+
+    def _expect(self, delta: Mapping[str, Any]) -> None:
+        """From now on deltas with the fields of this one are staged, if none is a vector."""
+        names = tuple(delta)
+        if any(isinstance(value, np.ndarray) for value in delta.values()):
+            names = ()
+        self._names = names
+        if len(names) > 1:
+            self._values = itemgetter(*names)
+        elif names:
+            self._values = partial(_one, names[0])
 
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""
+        self.flush()
         for name, values in arrays.items():
             column = self._column(name, _sample(values))
             if values.dtype.kind in "fiub" and column.fits(_sample(values)):
@@ -173,6 +208,7 @@ class History:
     def read(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
     ) -> dict[str, Series]:
+        self.flush()
         names = self._columns if fields is None else [f for f in fields if f in self._columns]
         return {name: self._columns[name].series(since, limit) for name in names}
 
@@ -180,6 +216,7 @@ class History:
         return self._cap_bytes // self._room
 
     def _rebuild(self) -> None:
+        self.flush()
         for name, column in self._columns.items():
             self._columns[name] = column.rebuilt(self._share())
 
@@ -193,6 +230,22 @@ class History:
         elif not column.fits(value) and not column.holds_objects:
             column = self._columns[name] = column.rebuilt(self._share(), as_objects=True)
         return column
+
+
+def _nothing(_delta: Mapping[str, Any]) -> tuple[Any, ...]:
+    return ()
+
+
+def _one(name: str, delta: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (delta[name],)
+
+
+def _numbers(values: list[Any]) -> npt.NDArray[np.float64] | None:
+    """The values as floats; None where one of them is no number, or too large for one."""
+    try:
+        return np.frombuffer(array("d", values))
+    except (TypeError, OverflowError):
+        return None
 
 
 def _sample(values: npt.NDArray[Any]) -> Any:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from mirrorcore.syncbus.edge import Edge
-
-if TYPE_CHECKING:
-    from mirrorcore.syncbus.agent import Agent
+from mirrorcore.syncbus.messages import Gap, Update
 
 
 class Envelope:
@@ -38,7 +36,7 @@ class Envelope:
 
 
 class Mailbox:
-    """The lanes of one agent and how often it was called.
+    """The lanes of one agent (None: of an observer that nobody calls), how often it was called.
 
     ``gated`` says that it may not be called now: paused, isolated, failed, or still waiting.
     ``held`` says that a dirty edge need not announce it: it is gated, already announced, or reads
@@ -68,7 +66,7 @@ class Mailbox:
     )
 
     def __init__(
-        self, agent: Agent, ready: deque[Mailbox], *, pushes: bool, turn: int, brisk_ns: int
+        self, agent: Any, ready: deque[Mailbox], *, pushes: bool, turn: int, brisk_ns: int
     ) -> None:
         self.agent = agent
         self.turn = turn
@@ -83,6 +81,11 @@ class Mailbox:
         self.inbox: deque[Envelope] | None = None
         self.signals: deque[Any] | None = None
         self.edges: dict[str, Edge] = {}
+
+    @classmethod
+    def unread(cls) -> Mailbox:
+        """One whose owner nobody calls: it collects by itself, and has no other lanes."""
+        return cls(None, deque(), pushes=False, turn=1, brisk_ns=0)
 
     def mark(self, edge: Edge) -> None:
         """``edge`` is dirty."""
@@ -131,11 +134,14 @@ class Mailbox:
         else:
             self.held = not self.pushes
 
-    def take_edges(self, limit: int) -> Iterator[Edge]:
-        """The oldest dirty edges, up to ``limit``; those not used are to be put back."""
-        pending = self.pending
-        self.pending = pending[limit:]
-        return iter(pending if len(pending) <= limit else pending[:limit])
+    def take_edges(self) -> Iterator[Edge]:
+        """The oldest dirty edges, one turn of them; those not used are to be put back."""
+        pending, turn = self.pending, self.turn
+        if len(pending) <= turn:
+            self.pending = []
+            return iter(pending)
+        self.pending = pending[turn:]
+        return iter(pending[:turn])
 
     def put_back(self, edges: Iterator[Edge]) -> None:
         """The rest of what was taken goes before what came since."""
@@ -149,6 +155,23 @@ class Mailbox:
             self.signals = deque()
         self.signals.append(signal)
 
+    def collect(self, block_sources: Iterable[str]) -> list[Update | Gap]:
+        """What its edges missed, in order of registration; for whoever reads on its own."""
+        dirty = list(self.pending)
+        for name in block_sources:
+            edge = self.edges.get(name)
+            if edge is not None and not edge.queued and edge.behind:
+                dirty.append(edge)
+        self.clear_marks()
+        if len(dirty) > 1:
+            dirty.sort(key=_order)
+        updates: list[Update | Gap] = []
+        for edge in dirty:
+            while (update := edge.take()) is not None:
+                updates.append(update)
+        self.clear_marks()
+        return updates
+
     def drop(self, edge: Edge) -> None:
         """The source of ``edge`` is gone."""
         del self.edges[edge.source.name]
@@ -159,3 +182,7 @@ class Mailbox:
         for edge in self.pending:
             edge.queued = False
         self.pending.clear()
+
+
+def _order(edge: Edge) -> int:
+    return edge.source.index

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -29,11 +29,31 @@ class Update(msgspec.Struct, frozen=True, gc=False):
     t: int
 
 
+class Gap(msgspec.Struct, frozen=True, gc=False):
+    """In a stream of every delta: ``count`` deltas of versions ``first`` .. ``last`` were lost.
+
+    They were published faster than the reader took them for longer than its room lasted.
+    """
+
+    source: str
+    first: int
+    last: int
+    count: int
+
+
+Mode = Literal["latest", "every", "eager"]
+
+
 class Interest(msgspec.Struct, frozen=True):
-    """A source id, a kind or ``all``; with ``fields``, only changes of those."""
+    """A source id, a kind or ``all``; with ``fields``, only changes of those.
+
+    ``mode``: *latest*, what was missed is merged into one update; *every*, each delta by itself,
+    losses told by a :class:`Gap`; *eager*, called within the publish (trusted sync handlers).
+    """
 
     name: str
     fields: tuple[str, ...] | None = None
+    mode: Mode = "latest"
 
     @classmethod
     def of(cls, value: str | tuple[str, Any] | Interest) -> Interest:
@@ -118,6 +138,12 @@ class BusEvent(msgspec.Struct, frozen=True):
     detail: str
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """``count`` life events that an observer was too slow to see."""
+
+    count: int
+
+
 class AgentStatistics(msgspec.Struct, frozen=True):
     """Counters of one agent since it registered.
 
@@ -140,6 +166,7 @@ class AgentStatistics(msgspec.Struct, frozen=True):
     published: int
     delivered: int
     conflated: int
+    lost: int
     pending: int
     rejected: int
     resyncs: int

@@ -26,6 +26,11 @@ class Observers:
     def add(self, callback: Observer) -> None:
         self._callbacks.append(callback)
 
+    def remove(self, callback: Observer) -> None:
+        """Tell it no more; one that was never added is no error."""
+        if callback in self._callbacks:
+            self._callbacks.remove(callback)
+
     def emit(self, kind: EventKind, agent_id: str, detail: str = "") -> None:
         if not self._callbacks:
             return

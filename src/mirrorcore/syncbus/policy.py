@@ -14,12 +14,14 @@ class AgentPolicy(msgspec.Struct, frozen=True):
 
     ``deadline_ns`` bounds one handler call by the bus clock. ``cadence_ns`` is how often the agent
     is called; back-off and restart periods are never shorter than its multiples. ``inbox`` bounds
-    the lossless lane. One call may publish, and may send, ``max_publishes_per_call`` times.
+    the lossless lane, ``stream`` what waits of a source whose every delta it wants. One call may
+    publish, and may send, ``max_publishes_per_call`` times.
     """
 
     deadline_ns: int = 250 * MILLISECOND
     cadence_ns: int = 0
     inbox: int = 1024
+    stream: int = 1024
     max_publishes_per_call: int = 256
     breaker: BreakerPolicy = BreakerPolicy()
     restart: RestartPolicy = RestartPolicy()

@@ -140,6 +140,8 @@ class Isolation:
     def _elsewhere(self, agent: Agent) -> ProcessFactory:
         if not self.real:
             raise BusError("this bus has no processes")
+        if any(interest.mode == "eager" for interest in agent.interests):
+            raise BusError("it is called within the publishes of others")
         factory = self._movable.get(agent.agent_id)
         if factory is None:
             if agent.factory is None:

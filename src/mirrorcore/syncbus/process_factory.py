@@ -52,6 +52,29 @@ class ProcessFactory(msgspec.Struct, frozen=True):
         return pickled(self.make), arguments
 
 
+def process_of(
+    agent_id: str,
+    isolation: str,
+    factory: Callable[..., Any] | str | None,
+    process: ProcessFactory | None,
+) -> ProcessFactory | None:
+    """How an agent that is registered so is made in a process; None for one of the loop."""
+    if isolation == "loop":
+        return None
+    if isolation != "process":
+        raise RegistrationError(
+            f"agent {agent_id!r}: isolation was {isolation!r}, is 'loop' or 'process'"
+        )
+    if process is not None:
+        return process
+    if factory is None:
+        raise RegistrationError(
+            f"agent {agent_id!r} is to run in a process, and has no factory",
+            hint='give factory="package.module:attribute"',
+        )
+    return ProcessFactory(factory)
+
+
 def named(path: str) -> Callable[..., Any]:
     """What ``package.module:attribute`` names; BusError says what is wrong with it."""
     module, _, attribute = path.partition(":")

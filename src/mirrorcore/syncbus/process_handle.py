@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mirrorcore.syncbus.faults import FloodError, StateError, UndeclaredReadError
-from mirrorcore.syncbus.messages import Interest, StateView, Update
-from mirrorcore.syncbus.process_frames import pickled, unpack
+from mirrorcore.syncbus.messages import Gap, Interest, StateView, Update
+from mirrorcore.syncbus.process_frames import unpack
+from mirrorcore.syncbus.process_pending import Pending
 from mirrorcore.syncbus.schema import Schema, freeze_delta
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.process_limits import ProcessPolicy
-
-_MOST_PENDING = 64
 
 
 class Unreadable(msgspec.Struct, frozen=True):
@@ -43,15 +42,15 @@ class News(msgspec.Struct, frozen=True):
     """What has changed since the call before: states, sources that are gone, names there are.
 
     ``states`` are (source, order, version, pickled view) of every declared source that changed;
-    ``updates`` (source, pickled update), what ``collect`` would have given. They are pickled one
-    by one and read when the agent asks for them: a state that cannot be had here is the affair of
-    who reads it. ``names`` are all sources of the bus, None if they are as before.
+    ``updates`` (source, merged, pickled update), what ``collect`` would have given. They are
+    pickled one by one and read when the agent asks for them: a state that cannot be had here is
+    the affair of who reads it. ``names`` are all sources of the bus, None if they are as before.
     """
 
     now: int
     states: tuple[tuple[str, int, int, bytes], ...]
     gone: tuple[str, ...]
-    updates: tuple[tuple[str, bytes], ...]
+    updates: tuple[tuple[str, bool, bytes], ...]
     names: frozenset[str] | None
 
 
@@ -130,7 +129,7 @@ class ProcessHandle:
         self._order: dict[str, int] = {}
         self._versions: dict[str, int] = {}
         self._mirror: dict[str, StateView | bytes] = {}
-        self._pending: dict[str, list[bytes]] = {}
+        self._pending: dict[str, Pending] = {}
         self._names: frozenset[str] = frozenset()
 
     # -- as AgentHandle -----------------------------------------------------------------------
@@ -152,10 +151,11 @@ class ProcessHandle:
         self._effect("publish", frozen)
         return version
 
-    def collect(self) -> list[Update]:
-        """What changed since the last look, merged per source, in order of registration."""
+    def collect(self) -> list[Update | Gap]:
+        """What changed since the last look, as of the beginning of the call; as in the loop."""
         pending, self._pending = self._pending, {}
-        return [_merged(pending[name]) for name in sorted(pending, key=self._order.__getitem__)]
+        names = sorted(pending, key=self._order.__getitem__)
+        return [update for name in names for update in pending[name].taken()]
 
     def acknowledge(self) -> None:
         """Mark every change as seen."""
@@ -219,12 +219,10 @@ class ProcessHandle:
             self._order[name] = order
             self._versions[name] = version
             self._mirror[name] = view
-        for name, update in news.updates:
-            waiting = self._pending.setdefault(name, [])
-            waiting.append(update)
-            if len(waiting) > _MOST_PENDING:
-                # Nobody has collected for long: what can be merged may as well be merged now.
-                self._pending[name] = [pickled(_merged(waiting))]
+        for name, merged, update in news.updates:
+            if name not in self._pending:
+                self._pending[name] = Pending(merged=merged)
+            self._pending[name].add(update)
         if news.names is not None:
             self._names = news.names
 
@@ -256,14 +254,3 @@ class ProcessHandle:
         return FloodError(
             f"agent {self.agent_id!r} {what} more than {self._hello.publishes} times in one call"
         )
-
-
-def _merged(pickles: list[bytes]) -> Update:
-    """Updates of one source, oldest first, as the bus would have given them at once."""
-    update: Update = unpack(pickles[0])
-    for later in map(unpack, pickles[1:]):
-        resync = later.resync or update.resync
-        fields = later.fields if later.resync else {**update.fields, **later.fields}
-        gap = update.gap + later.gap
-        update = Update(later.source, fields, later.version, gap, resync, later.t)
-    return update

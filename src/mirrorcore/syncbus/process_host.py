@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorcore.clock import SECOND, VirtualTimeLoop
 from mirrorcore.errors import UsageError
 from mirrorcore.syncbus.agent import Handlers
+from mirrorcore.syncbus.edge_stream import StreamEdge
 from mirrorcore.syncbus.faults import AgentLost, AgentRaised, BusError, FloodError, StateError
 from mirrorcore.syncbus.process_factory import ProcessFactory
 from mirrorcore.syncbus.process_frames import FrameError, pack, pickled
@@ -291,7 +292,10 @@ class Host:
             now,
             tuple(states),
             tuple(gone),
-            tuple((update.source, _readable(update)) for update in updates),
+            tuple(
+                (update.source, not isinstance(edges[update.source], StreamEdge), _readable(update))
+                for update in updates
+            ),
             self._new_names(),
         )
 

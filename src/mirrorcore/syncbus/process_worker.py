@@ -129,8 +129,8 @@ class Worker:
                 waiter.set_result(frame.value)
 
     def _call(self, call: Call) -> None:
-        self.handle.begin(call)
         try:
+            self.handle.begin(call)
             result = getattr(self._handlers, call.handler)(pickle.loads(call.pickled))
         except BaseException as error:  # the outcome of the handler, exits included
             self._failed(call, error)

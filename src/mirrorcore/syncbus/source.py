@@ -2,20 +2,20 @@
 
 Publishing stores the delta once and marks the edges of those who asked; nobody is waited for and
 nothing is copied per reader. What a delta means for the state and for the history is worked out
-when somebody looks, or when the ring comes round. A block of rows is the same thing ahead of time: row r becomes the
-state when the clock reaches it, and until somebody looks that costs nothing.
+when somebody looks, or when the ring comes round. A block of rows is the same thing ahead of time:
+row r becomes the state when the clock reaches it, and until somebody looks that costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mirrorcore.syncbus.edge import RING, Edge
+from mirrorcore.syncbus.edge import RING, CountingEdge, Edge
 from mirrorcore.syncbus.faults import StateError
 from mirrorcore.syncbus.history import History, Series
 from mirrorcore.syncbus.messages import StateView, Update
@@ -23,8 +23,6 @@ from mirrorcore.syncbus.schema import Schema, freeze_block
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.dispatcher import Dispatcher
-
-_SLOT = RING - 1
 
 
 class Block:
@@ -51,21 +49,20 @@ class StateSource:
     """One owner's state. ``kind`` and ``name`` are what interests refer to."""
 
     __slots__ = (
-        "_deltas",
+        "_delta",
         "_dispatcher",
         "_history",
-        "_latest",
-        "_merged",
-        "_recorded",
+        "_older",
         "_state",
-        "_times",
+        "_unmerged",
         "block",
+        "counting",
         "edges",
         "history_cap",
         "index",
         "kind",
-        "masked",
         "name",
+        "newest",
         "owned",
         "schema",
         "stale",
@@ -94,103 +91,79 @@ class StateSource:
         self.t = 0
         self.stale = False
         self.edges: list[Edge] = []
-        self.masked: list[Edge] = []
+        self.counting: list[CountingEdge] = []  # those that have to be shown each delta
         self.block: Block | None = None
-        # Version v lies in slot (v - 1) & 63 of the ring; a row of a block that nobody looked at
-        # has no delta there.
-        self._deltas: list[dict[str, Any] | None] = []
-        self._times: list[int] = []
-        self._latest: Update | None = None
+        self._delta: dict[str, Any] = {}
+        # (delta, instant) of the versions before the newest, as far back as some reader has not
+        # seen them; no more than 64 count. A row of a block that nobody looked at is None there.
+        self._older: list[tuple[dict[str, Any] | None, int]] = []
+        self.newest: Update | None = None
         self._state: dict[str, Any] = {}
-        self._merged = 0  # the version that _state is
-        self._recorded = 0  # the version up to which the history goes
+        self._unmerged = False  # the last deltas, all of the same fields, are not in it yet
         self._history: History | None = None
         self._dispatcher = dispatcher
 
     # -- publishing ---------------------------------------------------------------------------
 
-    def publish(self, delta: dict[str, Any], t: int) -> int:
+    def publish(self, delta: dict[str, Any], t: int) -> int:  # noqa: PLR0912  # the hot path
         """Apply a checked, private ``delta`` at instant ``t``; returns the new version."""
-        if self.block is not None:
+        lagging = self.block is not None
+        if lagging:
             self.settle()
             self._record_rows()
-        slot = self.version & _SLOT
         self.version = version = self.version + 1
+        before = self._delta, self.t
+        history = self._history
+        if history is None:
+            history = self._history = History(self.history_cap)
+        if history.append(t, delta):
+            self._unmerged = True
+        else:
+            self._merge(delta)
+        self._delta = delta
         self.t = t
         self.stale = False
-        self._latest = None
-        try:
-            self._deltas[slot] = delta
-            self._times[slot] = t
-        except IndexError:
-            self._deltas.append(delta)
-            self._times.append(t)
-        if slot == _SLOT or self.block is not None:
-            self._record()
+        self.newest = None
         dispatcher = self._dispatcher
         if dispatcher.witness is not None:
             dispatcher.witness(self.name, t, delta)
         ready = dispatcher.ready
         for edge in self.edges:
-            if not edge.queued:
+            if edge.queued:
+                lagging = True
+            else:
                 edge.queued = True
                 mailbox = edge.mailbox
                 mailbox.pending.append(edge)
                 if not mailbox.held:
                     mailbox.held = True
                     ready.append(mailbox)
-        if self.masked:
-            self._mark_masked(delta, version)
+        if lagging or self.counting:
+            self._remember(*before)
+            for edge in tuple(self.counting):
+                edge.note(delta, version)
+        elif self._older:
+            self._older = []
         if ready and not dispatcher.armed:
             dispatcher.arm()
         return version
 
-    def _merge(self) -> None:
-        """Bring the state up to the version; whoever holds the one before keeps it."""
-        _, deltas = self._known_after(self._merged)
-        state = {**self._state}
-        for delta in deltas:
-            state.update(delta)
-        self._state = state
-        self._merged = self.version
+    def _remember(self, delta: dict[str, Any] | None, t: int) -> None:
+        """Somebody has not seen it yet."""
+        self._older.append((delta, t))
+        if len(self._older) >= 2 * RING:
+            del self._older[:-RING]
 
-    def _record(self) -> None:
-        """Bring state and history up to the version, before the ring forgets."""
-        if self._merged != self.version:
-            self._merge()
-        times, deltas = self._known_after(self._recorded)
-        self._recorded = self.version
-        if deltas:
-            if self._history is None:
-                self._history = History(self.history_cap)
-            self._history.record(times, deltas)
+    def _merge(self, delta: Mapping[str, Any]) -> None:
+        """Make ``delta`` part of the state; whoever holds the one before keeps it."""
+        self._state = {**self._merged(), **delta}
 
-    def _known_after(self, seen: int) -> tuple[list[int], list[dict[str, Any]]]:
-        """Instants and deltas of the versions after ``seen``, as far as the ring has them."""
-        version = self.version
-        start, stop = seen & _SLOT, version & _SLOT
-        if version - seen >= RING:
-            start = stop
-        if version == seen:
-            return [], []
-        times, deltas = self._times, self._deltas
-        if start < stop:
-            times, deltas = times[start:stop], deltas[start:stop]
-        else:
-            times, deltas = times[start:] + times[:stop], deltas[start:] + deltas[:stop]
-        known = [delta for delta in deltas if delta is not None]
-        if len(known) < len(deltas):
-            times = [t for t, delta in zip(times, deltas, strict=True) if delta is not None]
-        return times, known
-
-    def _mark_masked(self, delta: Mapping[str, Any], version: int) -> None:
-        for edge in self.masked:
-            mask = edge.mask
-            if mask is None or not mask.isdisjoint(delta):
-                edge.matched += 1
-                edge.mailbox.mark(edge)
-            elif edge.matched == edge.taken and not edge.resync:
-                edge.seen = version
+    def _merged(self) -> dict[str, Any]:
+        """The state without what is being published."""
+        if self._unmerged:
+            self._state = {**self._state, **self._delta}
+            self._unmerged = False
+        return self._state
 
     # -- blocks -------------------------------------------------------------------------------
 
@@ -203,7 +176,6 @@ class StateSource:
                 f"agent {self.name!r}: the block's ts has shape {ts.shape}, must be ({rows},)"
             )
         frozen = freeze_block(self.name, arrays, rows, self.schema)
-        self._record()
         block = Block(frozen, np.ascontiguousarray(ts, np.int64), rows)
         # Loaded late, by an agent that came back: rows already past were never its own.
         block.settled = block.recorded = min(rows, self._dispatcher.row + 1)
@@ -221,29 +193,30 @@ class StateSource:
     def current_version(self) -> int:
         """The version, rows reached but not yet looked at included."""
         block = self.block
-        return self.version if block is None else self.version + self._unsettled(block)
+        return self.version if block is None else self.version + self.unsettled(block)
 
     def settle(self) -> None:
         """Make the rows reached since the last look part of the state: O(fields), not O(rows)."""
         block = self.block
         if block is None:
             return
-        new = self._unsettled(block)
+        new = self.unsettled(block)
         if not new:
             return
         stop = block.settled + new
-        first_version = self.version + 1
-        for edge in self.masked:
-            matches = self._row_matches(edge, new)
-            if matches:
-                edge.matched += matches
-            elif edge.matched == edge.taken and not edge.resync:
-                edge.seen = self.version + new
         block.settled = stop
         delta = block.row(stop - 1)
-        self.version += new - 1
-        self._fill_ring(first_version)
-        self._store_row(delta, int(block.ts[stop - 1]))
+        self._merge(delta)
+        self._remember(self._delta, self.t)
+        # Rows before the last have no delta of their own: each carries the same fields as it.
+        self._older.extend([(None, 0)] * min(new - 1, RING))
+        self._delta = delta
+        self.version += new
+        self.t = int(block.ts[stop - 1])
+        self.stale = False
+        self.newest = None
+        for edge in self.counting:
+            edge.note_rows(block, stop - new, stop)
 
     def mark_reached(self) -> None:
         """Rows were reached: mark the edges of those who are called for updates."""
@@ -256,45 +229,14 @@ class StateSource:
         """Whether a reader that pulls will find this edge without its being marked."""
         return self.block is not None and not edge.mailbox.pushes
 
-    def unsettled_matches(self, edge: Edge) -> int:
-        """Rows reached and not yet settled that touch the fields of ``edge``."""
-        block = self.block
-        return 0 if block is None else self._row_matches(edge, self._unsettled(block))
-
-    def _unsettled(self, block: Block) -> int:
+    def unsettled(self, block: Block) -> int:
+        """Rows of ``block`` that were reached and have not yet become versions."""
         return min(self._dispatcher.row + 1, block.rows) - block.settled
 
     def _mark_behind(self, *, pulling: bool) -> None:
-        for edges in (self.edges, self.masked):
-            for edge in edges:
-                if edge.mailbox.pushes is not pulling and edge.behind:
-                    edge.mailbox.mark(edge)
-
-    def _row_matches(self, edge: Edge, rows: int) -> int:
-        block = self.block
-        if block is None or edge.mask is None or edge.mask.isdisjoint(block.arrays):
-            return 0
-        return rows
-
-    def _store_row(self, delta: dict[str, Any], t: int) -> None:
-        slot = self.version & _SLOT
-        self.version += 1
-        self._state = {**self._state, **delta}
-        self._merged = self._recorded = self.version
-        self.t = t
-        self.stale = False
-        self._latest = None
-        self._deltas[slot] = delta
-        self._times[slot] = t
-
-    def _fill_ring(self, first_version: int) -> None:
-        """Rows have no slots of their own: each carries the same fields as the run's last."""
-        deltas = self._deltas
-        missing = min(RING, self.version + 1) - len(deltas)
-        deltas.extend([None] * missing)
-        self._times.extend([0] * missing)
-        for version in range(max(first_version, self.version - RING + 1), self.version + 1):
-            deltas[(version - 1) & _SLOT] = None
+        for edge in self.readers:
+            if edge.mailbox.pushes is not pulling and edge.behind:
+                edge.mailbox.mark(edge)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -302,18 +244,14 @@ class StateSource:
         """The current state, read-only; a later publish makes a new one."""
         if self.block is not None:
             self.settle()
-        if self._merged != self.version:
-            self._merge()
-        return MappingProxyType(self._state)
+        return MappingProxyType(self._merged())
 
     def latest(self) -> Update:
         """The newest delta as a reader gets it that missed nothing; made once for all of them."""
-        update = self._latest
+        update = self.newest
         if update is None:
-            delta = self._deltas[(self.version - 1) & _SLOT]
-            assert delta is not None, "the newest version always has its delta"
-            update = Update(self.name, MappingProxyType(delta), self.version, 1, False, self.t)
-            self._latest = update
+            fields = MappingProxyType(self._delta)
+            update = self.newest = Update(self.name, fields, self.version, 1, False, self.t)
         return update
 
     def state_view(self, now: int, edge: Edge | None = None) -> StateView:
@@ -326,43 +264,49 @@ class StateSource:
     def merged_after(self, seen: int) -> dict[str, Any]:
         """What changed since version ``seen``, at most 64 back."""
         merged: dict[str, Any] = {}
-        for delta in self._known_after(seen)[1]:
-            merged.update(delta)
+        between = self.version - seen - 1
+        if between:
+            for delta, _ in self._older[-between:]:
+                if delta is not None:
+                    merged.update(delta)
+        merged.update(self._delta)
         return merged
 
     def deltas_after(self, seen: int) -> list[tuple[int, dict[str, Any], int]]:
         """(version, delta, instant) of what is known of the versions after ``seen``."""
-        known = []
-        for version in range(max(seen, self.version - RING) + 1, self.version + 1):
-            slot = (version - 1) & _SLOT
-            delta = self._deltas[slot]
-            if delta is not None:
-                known.append((version, delta, self._times[slot]))
-        return known
+        missed = min(self.version - seen, RING, len(self._older) + 1)
+        if missed < 1:
+            return []
+        known = [
+            (self.version - back, delta, t)
+            for back in range(missed - 1, 0, -1)
+            for delta, t in (self._older[-back],)
+            if delta is not None
+        ]
+        return [*known, (self.version, self._delta, self.t)]
 
     def instant_after(self, seen: int) -> int:
         """When version seen+1 was published, or the oldest after it that is still known."""
         self.settle()
-        times, _ = self._known_after(seen)
-        return times[0] if times else self.t
+        known = self.deltas_after(seen)
+        return known[0][2] if known else self.t
 
     def resume(
         self,
         version: int,
         t: int,
         state: dict[str, Any],
-        deltas: Iterable[tuple[int, dict[str, Any], int]],
+        deltas: Sequence[tuple[int, dict[str, Any], int]],
         *,
         stale: bool,
     ) -> None:
         """Go on from a state of before; ``deltas`` are those of its last that are known."""
         self.version, self.t, self._state, self.stale = version, t, state, stale
-        self._merged = self._recorded = version
-        self._deltas = [None] * min(RING, version)
-        self._times = [0] * min(RING, version)
-        for number, delta, instant in deltas:
-            self._deltas[(number - 1) & _SLOT] = delta
-            self._times[(number - 1) & _SLOT] = instant
+        if deltas:
+            *older, (_, self._delta, _) = deltas
+            self._older = [(None, 0)] * (version - deltas[0][0])
+            for number, delta, instant in older:
+                self._older[number - version] = (delta, instant)
 
     def past(
         self, fields: tuple[str, ...] | None, since: int | None, limit: int | None
@@ -370,7 +314,6 @@ class StateSource:
         """The history of some or all fields."""
         self.settle()
         self._record_rows()
-        self._record()
         history = self._history
         return {} if history is None else history.read(fields, since, limit)
 
@@ -399,7 +342,17 @@ class StateSource:
     # -- edges --------------------------------------------------------------------------------
 
     def attach(self, edge: Edge) -> None:
-        (self.edges if edge.mask is None else self.masked).append(edge)
+        if isinstance(edge, CountingEdge):
+            self.counting.append(edge)
+        else:
+            self.edges.append(edge)
 
     def detach(self, edge: Edge) -> None:
-        (self.edges if edge.mask is None else self.masked).remove(edge)
+        if isinstance(edge, CountingEdge):
+            self.counting.remove(edge)
+        else:
+            self.edges.remove(edge)
+
+    @property
+    def readers(self) -> tuple[Edge, ...]:
+        return (*self.edges, *self.counting)

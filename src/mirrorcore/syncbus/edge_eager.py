@@ -1,0 +1,33 @@
+"""The edge of a reader that is called within the publish itself: for trusted sync handlers.
+
+Isolation from what it raises is kept; isolation from its slowness is what it gives up, so it is
+for those who must have looked before the publisher goes on (a risk check before an order).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mirrorcore.syncbus.edge import CountingEdge
+
+if TYPE_CHECKING:
+    from mirrorcore.syncbus.dispatcher import Dispatcher
+    from mirrorcore.syncbus.mailbox import Mailbox
+    from mirrorcore.syncbus.source import Block, StateSource
+
+
+class EagerEdge(CountingEdge):
+    """Delivered at once where the reader can be called; otherwise it waits like any other."""
+
+    __slots__ = ("_dispatcher",)
+
+    def __init__(self, source: StateSource, mailbox: Mailbox, dispatcher: Dispatcher) -> None:
+        super().__init__(source, mailbox)
+        self._dispatcher = dispatcher
+
+    def note(self, delta: dict[str, Any], version: int) -> None:
+        if not self._dispatcher.call_within(self):
+            self.mailbox.mark(self)
+
+    def note_rows(self, block: Block, start: int, stop: int) -> None:
+        """Rows come ahead of time: there is no publish to be called within."""

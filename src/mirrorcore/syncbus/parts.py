@@ -1,0 +1,94 @@
+"""What a bus is made of; the layers above it are what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from mirrorcore.clock import Clock, LiveClock, VirtualClock
+from mirrorcore.syncbus.agent import Agent
+from mirrorcore.syncbus.dispatcher import Dispatcher
+from mirrorcore.syncbus.faults import (
+    RegistrationError,
+    UnknownAgentError,
+)
+from mirrorcore.syncbus.handle import AgentHandle
+from mirrorcore.syncbus.observers import Observers
+from mirrorcore.syncbus.policy import BusPolicy
+from mirrorcore.syncbus.post import PostOffice
+from mirrorcore.syncbus.process import Isolation
+from mirrorcore.syncbus.registry import Registry
+from mirrorcore.syncbus.supervisor import Supervisor
+
+
+class BusParts:
+    """The parts of one bus, put together.
+
+    Parameters
+    ----------
+    clock: the bus's time; the machine's own where none is given.
+    seed: of the back-off jitter; each agent draws from its own stream.
+    admission: ``"immediate"`` applies what a waiting handler does when it does it; ``"tick"``
+        holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
+    processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
+        like any other; by default not on a virtual clock, where a run is to be repeated.
+    """
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        *,
+        seed: int = 0,
+        policy: BusPolicy | None = None,
+        admission: Literal["immediate", "tick"] = "immediate",
+        on_escalation: Callable[[str], object] | None = None,
+        processes: bool | None = None,
+    ) -> None:
+        if admission not in ("immediate", "tick"):
+            raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
+        self.clock: Clock = LiveClock() if clock is None else clock
+        self.policy = BusPolicy() if policy is None else policy
+        self.admission = admission
+        self._observers = Observers(self.clock)
+        self._dispatcher = Dispatcher(self.clock, self.policy, manual=admission == "tick")
+        self._registry = Registry(self._dispatcher, self.policy)
+        self._supervisor = Supervisor(
+            self.clock, self._dispatcher, self._observers, self.policy, seed, self._new_handle
+        )
+        self._supervisor.on_escalation = on_escalation
+        self._dispatcher.supervisor = self._supervisor
+        self._agents = self._supervisor.agents
+        self._post = PostOffice(
+            self.clock,
+            self._dispatcher,
+            self._supervisor,
+            self._observers,
+            self.policy,
+            self._registry.sources.__contains__,
+        )
+        self.isolation = Isolation(
+            self.clock,
+            self._dispatcher,
+            self._supervisor,
+            self._registry.sources,
+            real=not isinstance(self.clock, VirtualClock) if processes is None else processes,
+        )
+        self._tickers: list[Agent] = []
+        self._watches = 0
+        self._incarnations: dict[str, int] = {}
+
+    def _new_handle(self, agent: Agent) -> AgentHandle:
+        return AgentHandle(agent, self.clock, self._dispatcher, self._post)
+
+    @property
+    def agent_ids(self) -> list[str]:
+        return list(self._agents)
+
+    def _agent(self, agent_id: str) -> Agent:
+        agent = self._agents.get(agent_id)
+        if agent is None:
+            raise UnknownAgentError(
+                f"no agent {agent_id!r} is registered",
+                hint=f"known are: {', '.join(list(self._agents)[:12]) or 'none'}",
+            )
+        return agent

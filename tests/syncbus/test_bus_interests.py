@@ -1,0 +1,264 @@
+"""Readers that see every delta, with their losses told, and readers called within the publish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mirrorcore.clock import SECOND, VirtualClock
+from mirrorcore.syncbus import (
+    AgentHandle,
+    AgentPolicy,
+    Gap,
+    Interest,
+    RegistrationError,
+    SyncBus,
+    Update,
+)
+
+
+def make() -> SyncBus:
+    return SyncBus(VirtualClock(SECOND))
+
+
+class Log(list[Any]):
+    """What a reader was given: (version, fields), or the gap itself."""
+
+    def __call__(self, update: Update | Gap) -> None:
+        if isinstance(update, Gap):
+            self.append((update.first, update.last, update.count))
+        else:
+            self.append((update.version, dict(update.fields), update.gap, update.resync))
+
+
+def stream(bus: SyncBus, log: Log | None, *fields: str, room: int = 4) -> AgentHandle:
+    return bus.register(
+        "reader",
+        interests=[Interest("a", fields or None, "every")],
+        on_update=log,
+        policy=AgentPolicy(stream=room),
+    )
+
+
+def test_a_stream_sees_every_delta_by_itself() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    stream(bus, log)
+    for number in range(4):
+        a.publish({"x": number})
+    bus.settle()
+    assert log == [(n + 1, {"x": n}, 1, False) for n in range(4)]
+    statistics = bus.statistics("reader")
+    assert (statistics.delivered, statistics.conflated, statistics.lost) == (4, 0, 0)
+    assert bus.accounting_residual() == 0
+
+
+def test_what_a_stream_lost_is_told_in_its_place() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    stream(bus, log)
+    for number in range(9):
+        a.publish({"x": number})
+    assert bus.statistics("reader").lost == 5
+    bus.settle()
+    assert log == [(1, 5, 5), *((n + 1, {"x": n}, 1, False) for n in range(5, 9))]
+    a.publish({"x": 9})
+    bus.settle()
+    assert log[-1] == (10, {"x": 9}, 1, False)
+    assert bus.accounting_residual() == 0
+
+
+def test_a_stream_of_some_fields_counts_those_alone() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    stream(bus, log, "x")
+    for number in range(3):
+        a.publish({"x": number, "y": 0})
+        a.publish({"y": number})
+    bus.settle()
+    assert log == [(2 * n + 1, {"x": n}, 1, False) for n in range(3)]
+    assert bus.statistics("reader").published == 3
+    assert bus.accounting_residual() == 0
+
+
+def test_a_stream_begins_with_the_state_it_finds() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    a.publish({"x": 1, "y": 2})
+    stream(bus, log)
+    a.publish({"x": 3})
+    bus.settle()
+    assert [entry[3] for entry in log] == [True, False]
+    assert log[-1] == (2, {"x": 3}, 1, False)
+    assert bus.accounting_residual() == 0
+
+
+def test_a_stream_goes_on_after_a_restart_where_it_stopped() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    stream(bus, log)
+    a.publish({"x": 0})
+    bus.settle()
+    bus.isolate("reader")
+    for number in range(1, 4):
+        a.publish({"x": number})
+    bus.settle()
+    assert len(log) == 1
+    bus.restart("reader")
+    bus.settle()
+    assert [entry[1]["x"] for entry in log] == [0, 1, 2, 3]
+    assert bus.accounting_residual() == 0
+
+
+def test_other_readers_have_their_turn_between_two_of_a_stream() -> None:
+    """It holds one place in the queue of its agent however much waits."""
+    bus, log = make(), Log()
+    a, b = bus.register("a"), bus.register("b")
+    bus.register("reader", interests=[Interest("a", None, "every"), "b"], on_update=log)
+    for number in range(5):
+        a.publish({"x": number})
+    b.publish({"x": 99})
+    bus.settle()
+    assert [entry[1]["x"] for entry in log] == [0, 99, 1, 2, 3, 4]
+
+
+def test_a_stream_that_is_collected_comes_as_a_list() -> None:
+    bus = make()
+    a = bus.register("a")
+    reader = stream(bus, None)
+    for number in range(6):
+        a.publish({"x": number})
+    found = reader.collect()
+    assert isinstance(found[0], Gap)
+    assert [update.fields["x"] for update in found[1:] if isinstance(update, Update)] == [
+        2,
+        3,
+        4,
+        5,
+    ]
+    assert reader.collect() == []
+    assert bus.accounting_residual() == 0
+
+
+def test_a_failed_readers_stream_is_rejected_not_lost() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    stream(bus, log)
+    a.publish({"x": 0})
+    bus._supervisor.isolate(bus._agent("reader"), "drill", manual=True)
+    bus._supervisor.fail(bus._agent("reader"), "drill")
+    a.publish({"x": 1})
+    assert bus.statistics("reader").rejected == 1
+    assert bus.accounting_residual() == 0
+    bus.restart("reader")
+    a.publish({"x": 2})
+    bus.settle()
+    assert log == [(3, {"x": 2}, 1, False)]
+    assert bus.accounting_residual() == 0
+
+
+def test_a_checkpoint_waits_until_streams_are_empty() -> None:
+    bus = make()
+    a = bus.register("a")
+    reader = stream(bus, None)
+    a.publish({"x": 0})
+    assert bus.checkpoint() is None
+    reader.collect()
+    assert bus.checkpoint() is not None
+
+
+# -- eager ------------------------------------------------------------------------------------
+
+
+def test_an_eager_reader_has_looked_when_publish_returns() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    bus.register("risk", interests=[Interest("a", None, "eager")], on_update=log)
+    a.publish({"x": 1})
+    assert log == [(1, {"x": 1}, 1, False)]
+    a.publish({"x": 2})
+    assert bus.settle() == 0
+    assert [entry[1]["x"] for entry in log] == [1, 2]
+    assert bus.statistics("risk").delivered == 2
+    assert bus.accounting_residual() == 0
+
+
+def test_what_an_eager_reader_raises_is_its_own() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+
+    def broken(_update: Update) -> None:
+        raise ValueError("no")
+
+    bus.register("risk", interests=[Interest("a", None, "eager")], on_update=broken)
+    bus.register("other", interests=["a"], on_update=log)
+    for number in range(5):
+        assert a.publish({"x": number}) == number + 1
+    assert bus.status("risk") == "isolated"
+    assert bus.statistics("a").failures == 0
+    bus.settle()
+    assert log == [(5, {"x": 4}, 5, False)]
+    assert bus.accounting_residual() == 0
+
+
+def test_an_eager_reader_that_cannot_be_called_is_told_later() -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    bus.register("risk", interests=[Interest("a", None, "eager")], on_update=log)
+    bus.pause("risk")
+    a.publish({"x": 1})
+    a.publish({"x": 2})
+    assert log == []
+    bus.resume("risk")
+    bus.settle()
+    assert log == [(2, {"x": 2}, 2, False)]
+    assert bus.accounting_residual() == 0
+
+
+def test_eager_readers_that_answer_each_other_do_not_go_round_in_circles() -> None:
+    """Each is called once within the other's publish; the answer to the answer waits its turn."""
+    bus = make()
+    seen: list[tuple[str, int]] = []
+    handles: dict[str, AgentHandle] = {}
+
+    def answer(name: str, limit: int) -> Any:
+        def on_update(update: Update) -> None:
+            seen.append((name, update.fields["x"]))
+            if update.fields["x"] < limit:
+                handles[name].publish({"x": update.fields["x"] + 1})
+
+        return on_update
+
+    for name, other in (("a", "b"), ("b", "a")):
+        handles[name] = bus.register(
+            name, interests=[Interest(other, None, "eager")], on_update=answer(name, 6)
+        )
+    handles["a"].publish({"x": 0})
+    assert seen == [("b", 0), ("a", 1)]
+    bus.settle()
+    assert seen == [("b" if n % 2 == 0 else "a", n) for n in range(7)]
+    assert bus.accounting_residual() == 0
+
+
+def test_an_eager_reader_of_some_fields_is_refused() -> None:
+    bus = make()
+    bus.register("a")
+    with pytest.raises(RegistrationError, match="for some fields alone"):
+        bus.register("risk", interests=[Interest("a", ("x",), "eager")], on_update=Log())
+    assert bus.agent_ids == ["a"]
+
+
+def test_an_unknown_mode_is_refused_at_once() -> None:
+    with pytest.raises(RegistrationError, match="'latest', 'every' or 'eager'"):
+        make().register("risk", interests=[Interest("a", None, "sometimes")])  # type: ignore[arg-type]
+
+
+async def waits(_update: Update) -> None:
+    """An eager reader may not."""
+
+
+@pytest.mark.parametrize(("handler", "match"), [(None, "without"), (waits, "with an async")])
+def test_an_eager_reader_needs_a_sync_handler(handler: Any, match: str) -> None:
+    with pytest.raises(RegistrationError, match=f"{match} on_update"):
+        make().register("risk", interests=[Interest("a", None, "eager")], on_update=handler)
