@@ -126,9 +126,13 @@ def _print_for_ever(handle: Any, update: Any) -> None:
         sys.stdout.write("I have a lot to say\n")
 
 
-def _leave_a_child(handle: Any, update: Any) -> None:
-    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    os._exit(4)
+def leaves_a_child(handle: Any, checkpoint: bytes | None, marker: str = "") -> Made:
+    def fault(update: Any) -> None:
+        handle.publish({"left": 1})  # never seen: the call does not end
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", marker])
+        os._exit(4)
+
+    return {"on_update": fault}
 
 
 async def _await_for_ever(handle: Any, update: Any) -> None:
@@ -163,7 +167,6 @@ floods = on_update(_publish_for_ever)
 floods_unchecked = on_update(_flood_unchecked)
 lies = on_update(_lie)
 prints = on_update(_print_for_ever)
-leaves_a_child = on_update(_leave_a_child)
 waits = on_update(_await_for_ever)
 system_exit = on_update(_exit_after_a_wait)
 raises = on_update(_raise)

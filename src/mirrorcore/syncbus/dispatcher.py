@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import Clock, VirtualClock, stamp_ns
 from mirrorcore.syncbus.edge import Edge
-from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFailed, describe
+from mirrorcore.syncbus.faults import (
+    BusError,
+    Expired,
+    FloodError,
+    RequestFailed,
+    Undeliverable,
+    describe,
+)
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.task import HandlerTask
@@ -557,6 +564,10 @@ class Dispatcher:
     def _done(
         self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
     ) -> None:
+        if isinstance(error, Undeliverable) and envelope is not None:
+            # Nobody but its sender is to blame for a message that cannot get where it is read.
+            self.supervisor.bury(agent, envelope, error.message, RequestFailed)
+            return
         if error is not None:
             if envelope is not None:
                 self._answer_failure(agent, envelope, error)

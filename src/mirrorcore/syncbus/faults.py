@@ -53,6 +53,10 @@ class AgentRaised(BusError):  # noqa: N818  # what an agent in its own process r
     """A handler in a process of its own raised; type and text are its message."""
 
 
+class Undeliverable(BusError):  # noqa: N818  # the sender's to handle
+    """A message cannot travel to the process of its receiver."""
+
+
 class AgentLost(BusError):  # noqa: N818
     """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
 

@@ -82,7 +82,14 @@ class Isolation:
     ) -> Handlers:
         """A child for a new incarnation; its handlers are known when it says it is ready."""
         agent.host = host = Host(
-            agent, handle, factory, checkpoint, self._clock, self._sources, self._lost
+            agent,
+            handle,
+            factory,
+            checkpoint,
+            self._clock,
+            self._sources,
+            self._lost,
+            self._unreadable,
         )
         agent.mailbox.close_gate()
         if _get_running_loop() is not None:
@@ -123,6 +130,9 @@ class Isolation:
         self._supervisor.failed(agent, error)
         self._dispatcher.nudge()
 
+    def _unreadable(self, agent_id: str, detail: str) -> None:
+        self._supervisor.observers.emit(EventKind.UNREADABLE, agent_id, detail)
+
     def relocate(self, agent: Agent) -> bool:
         """Have the next incarnation of an agent of the loop run in a process of its own.
 
@@ -131,10 +141,11 @@ class Isolation:
         try:
             factory = self._elsewhere(agent)
         except BusError as error:
-            self._tell(agent, f"stays in the loop: {error.message}")
+            self._supervisor.observers.emit(
+                EventKind.NOT_RELOCATED, agent.agent_id, f"stays in the loop: {error.message}"
+            )
             return False
         agent.factory = partial(self._launch, agent, factory)
-        self._tell(agent, "its next incarnation has a process of its own")
         return True
 
     def _elsewhere(self, agent: Agent) -> ProcessFactory:
@@ -152,9 +163,6 @@ class Isolation:
         except (RegistrationError, StateError) as error:
             raise BusError(error.message, hint=error.hint) from error
         return factory
-
-    def _tell(self, agent: Agent, detail: str) -> None:
-        self._supervisor.observers.emit(EventKind.RELOCATED, agent.agent_id, detail)
 
     # -- waiting and ending -------------------------------------------------------------------
 

@@ -10,12 +10,11 @@ bus up for long.
 
 from __future__ import annotations
 
-import copyreg
 import io
 import pickle
 import struct
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 import msgspec
@@ -184,10 +183,17 @@ def _read_only(fields: dict[Any, Any]) -> Mapping[Any, Any]:
 
 
 class _Pickler(pickle.Pickler):
-    """States are read-only views, which the standard pickle does not know."""
+    """Knows read-only views, which the standard pickle does not, and nothing of ``__main__``,
+    which is another module in another process."""
 
-    dispatch_table = copyreg.dispatch_table.copy()
-    dispatch_table[MappingProxyType] = lambda view: (_read_only, (dict(view),))
+    def reducer_override(self, obj: Any) -> Any:
+        kind = type(obj)
+        if kind is MappingProxyType:
+            return _read_only, (dict(obj),)
+        named = obj if isinstance(obj, type | FunctionType) else kind
+        if named.__module__ == "__main__":
+            raise pickle.PicklingError(f"{named.__qualname__} is defined in the script itself")
+        return NotImplemented
 
 
 def pickled(value: Any) -> bytes:

@@ -25,19 +25,6 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.process_limits import ProcessPolicy
 
 
-class Unreadable(msgspec.Struct, frozen=True):
-    """In the place of a state that no other process can be sent."""
-
-    why: str
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return _raise_unreadable, (self.why,)
-
-
-def _raise_unreadable(why: str) -> None:
-    raise StateError(why)
-
-
 class News(msgspec.Struct, frozen=True):
     """What has changed since the call before: states, sources that are gone, names there are.
 

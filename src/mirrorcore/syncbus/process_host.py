@@ -16,18 +16,26 @@ from typing import TYPE_CHECKING, Any
 from mirrorcore.clock import SECOND, VirtualTimeLoop
 from mirrorcore.errors import UsageError
 from mirrorcore.syncbus.agent import Handlers
-from mirrorcore.syncbus.edge_stream import StreamEdge
-from mirrorcore.syncbus.faults import AgentLost, AgentRaised, BusError, FloodError, StateError
+from mirrorcore.syncbus.faults import (
+    AgentLost,
+    AgentRaised,
+    BusError,
+    FloodError,
+    StateError,
+    Undeliverable,
+    describe,
+)
+from mirrorcore.syncbus.messages import Gap, Update
 from mirrorcore.syncbus.process_factory import ProcessFactory
 from mirrorcore.syncbus.process_frames import FrameError, pack, pickled
-from mirrorcore.syncbus.process_handle import Answer, Call, Hello, News, Unreadable
+from mirrorcore.syncbus.process_handle import Answer, Call, Hello
 from mirrorcore.syncbus.process_link import Link, LinkState
+from mirrorcore.syncbus.process_mirror import Mirror
 
 if TYPE_CHECKING:
     from mirrorcore.clock import Clock
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.handle import AgentHandle
-    from mirrorcore.syncbus.messages import StateView
     from mirrorcore.syncbus.process_reaper import Reaper
     from mirrorcore.syncbus.source import StateSource
 
@@ -60,7 +68,8 @@ class _Exchange:
 class Host:
     """One child of one incarnation.
 
-    ``on_idle_loss(error)`` is told when the child ends while no call is under way.
+    ``on_idle_loss`` is told when the child ends while no call is under way, ``on_unreadable`` of
+    what others publish and cannot travel.
     """
 
     def __init__(
@@ -72,6 +81,7 @@ class Host:
         clock: Clock,
         sources: dict[str, StateSource],
         on_idle_loss: Callable[[Host, AgentLost], None],
+        on_unreadable: Callable[[str, str], None],
     ) -> None:
         self.agent = agent
         self.policy = factory.policy
@@ -82,11 +92,8 @@ class Host:
         self._checkpoint = checkpoint
         self._travelling = factory.elsewhere()
         self._outgoing = factory.outgoing
-        self._clock = clock
-        self._sources = sources
+        self._mirror = Mirror(agent, clock, sources, on_unreadable)
         self._on_idle_loss = on_idle_loss
-        self._told = (0, 0)
-        self._sent: dict[str, tuple[int, bool]] = {}
         self._calls = 0
         self._exchanges: dict[int, _Exchange] = {}
         self._most_frames = 2 * agent.policy.max_publishes_per_call + _FRAMES_BEYOND
@@ -125,14 +132,19 @@ class Host:
         except OSError as error:
             del self._exchanges[0]
             raise self._loss(f"its process cannot be started: {error}") from error
-        self.link.send(pack(self._hello()))
         timer = None
         if not isinstance(loop, VirtualTimeLoop):
             seconds = self.policy.start_ns / SECOND
             timer = loop.call_later(seconds, self._too_slow, seconds)
         try:
+            self.link.send(pack(self._hello()))
             _, _, effects, *told = await self._answer(exchange)
             self._apply(effects)
+        except AgentLost:
+            raise
+        except Exception as error:  # what its factory did was refused
+            self.link.close()
+            raise self._loss(describe(error)) from error
         finally:
             self._exchanges.pop(0, None)
             if timer is not None:
@@ -169,16 +181,29 @@ class Host:
         assert link is not None
         if self._outgoing is not None:
             argument = self._outgoing(name, argument)
-        body = pickled(argument)
+        body = self._body(name, argument)
         self._calls += 1
         number = self._calls
         exchange = self._exchanges[number] = _Exchange()
+        # One with ``on_update`` is told of what changes by its calls.
+        updates = () if self.agent.mailbox.pushes else self._handle.collect()
         sender = self._handle.sender if name == "on_message" else ""
-        link.send(pack(Call(number, name, body, sender, self._news())))
+        link.send(pack(Call(number, name, body, sender, self._mirror.news(updates))))
         try:
             return await self._converse(exchange)
         finally:
             del self._exchanges[number]
+
+    def _body(self, name: str, argument: Any) -> bytes:
+        """The argument as it travels. What others make of it must not be this agent's failure."""
+        if isinstance(argument, Update | Gap):
+            return self._mirror.readable(argument)
+        try:
+            return pickled(argument)
+        except StateError as error:
+            if name == "on_message":
+                raise Undeliverable(error.message, hint=error.hint) from error
+            raise
 
     async def _converse(self, exchange: _Exchange) -> Any:
         """Until the handler has returned or raised."""
@@ -269,52 +294,8 @@ class Host:
             interests=agent.interests,
             publishes=agent.policy.max_publishes_per_call,
             policy=self.policy,
-            news=self._news(),
+            news=self._mirror.news(()),
         )
-
-    def _news(self) -> News:
-        """What has changed of what the agent may read since it was told last."""
-        agent, now = self.agent, self._clock.now()
-        edges = agent.mailbox.edges
-        states = []
-        own = agent.source
-        if self._is_new(own):
-            states.append(_travelling(own, own.state_view(now)))
-        for edge in edges.values():
-            source = edge.source
-            if source is not own and self._is_new(source):
-                states.append(_travelling(source, source.state_view(now, edge)))
-        gone = [name for name in self._sent if name not in edges and name != own.name]
-        for name in gone:
-            del self._sent[name]
-        updates = [] if agent.mailbox.pushes or self.starting else self._handle.collect()
-        return News(
-            now,
-            tuple(states),
-            tuple(gone),
-            tuple(
-                (update.source, not isinstance(edges[update.source], StreamEdge), _readable(update))
-                for update in updates
-            ),
-            self._new_names(),
-        )
-
-    def _is_new(self, source: StateSource) -> bool:
-        mark = (source.current_version(), source.stale)
-        if self._sent.get(source.name) == mark:
-            return False
-        self._sent[source.name] = mark
-        return True
-
-    def _new_names(self) -> frozenset[str] | None:
-        """All sources there are, if others than before."""
-        sources = self._sources
-        # Indices are given once, in rising order: a source more, less or in another's place shows.
-        mark = (len(sources), sources[next(reversed(sources))].index)
-        if mark == self._told:
-            return None
-        self._told = mark
-        return frozenset(sources)
 
     # -- what the child says ------------------------------------------------------------------
 
@@ -378,18 +359,6 @@ class Host:
         if self.link is not None:
             self.link.close()
         return error
-
-
-def _travelling(source: StateSource, view: StateView) -> tuple[str, int, int, bytes]:
-    return source.name, source.index, view.version, _readable(view)
-
-
-def _readable(value: Any) -> bytes:
-    """A pickle of ``value``, or of what raises in whoever reads it."""
-    try:
-        return pickled(value)
-    except StateError as error:
-        return pickled(Unreadable(error.message))
 
 
 def _refusal(number: int, error: BusError | UsageError) -> Answer:
