@@ -12,6 +12,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+_monotonic_ns = time.monotonic_ns
+
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
 SECOND = 1_000_000_000
@@ -105,7 +107,19 @@ class LiveClock:
         self._offset = time.time_ns() - time.monotonic_ns()
 
     def now(self) -> int:
-        return time.monotonic_ns() + self._offset
+        return _monotonic_ns() + self._offset
+
+
+class ReadOnlyClock:
+    """Another clock's time, to be read alone: what an agent is handed."""
+
+    __slots__ = ("_now",)
+
+    def __init__(self, clock: Clock) -> None:
+        self._now = clock.now
+
+    def now(self) -> int:
+        return self._now()
 
 
 def wall_now() -> int:

@@ -151,7 +151,7 @@ def test_a_first_vote_late_in_the_run_joins_and_changes_nothing_before(tmp_path:
     before = int(instants[399])
     _, with_late = digests(config, cuts=[before])
     _, without = digests(plain, cuts=[before])
-    assert with_late.context.voters == [*without.context.voters, "Late"]
+    assert list(with_late.context.voters) == [*without.context.voters, "Late"]
     assert differing(with_late.digests.at(before), without.digests.at(before)) == []
     assert "agent:OracleEngine" in differing(with_late.digests.results(), without.digests.results())
     for member in with_late.members:

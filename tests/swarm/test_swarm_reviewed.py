@@ -149,7 +149,7 @@ def test_a_swarm_may_begin_without_voters(tmp_path: Path) -> None:
     desk = "".join(f'[[agent]]\nid = "{name}"\n' for name in ("OracleEngine", "Allocator"))
     text = '[agents]\npreset = "none"\n' + desk + entries(["Speaks"])
     _, swarm = digests(configured(tmp_path, text, HOSTILE, market__bars=200))
-    assert swarm.context.voters == ["Speaks"]
+    assert list(swarm.context.voters) == ["Speaks"]
 
 
 def test_large_caps_are_within_the_allocators_bounds(tmp_path: Path) -> None:
@@ -233,3 +233,18 @@ def test_a_trade_names_the_voters_that_weighed_most(tmp_path: Path) -> None:
         assert all(weights[name] == weight for name, weight in trade.voters)
         heaviest = max(weights.values(), key=abs)
         assert (trade.voters[0][1] == heaviest) if heaviest else trade.voters == ()
+
+
+def test_an_agent_can_move_neither_the_clock_nor_the_list_of_voters(tmp_path: Path) -> None:
+    _, swarm = digests(configured(tmp_path, market__bars=20))
+    before = swarm.parts.clock.now(), list(swarm.parts.voters)
+    for member in swarm.members:
+        clock, voters = member.agent.clock, member.agent.context.voters
+        assert clock.now() == before[0]
+        with pytest.raises(AttributeError):
+            clock.advance_to(before[0] + 1)
+        with pytest.raises(AttributeError):
+            voters.append("me")
+        with pytest.raises(TypeError):
+            voters[0] = "me"
+    assert (swarm.parts.clock.now(), list(swarm.parts.voters)) == before

@@ -269,7 +269,7 @@ def test_history_is_bounded_and_its_views_never_change() -> None:
     late = bus.history("a")
     assert late["x"].values[-1] == 2999.0
     assert late["word"].values[-1] == "2999"
-    assert len(late["x"].t) == ((16 << 10) // 4 - 1024) // 32
+    assert len(late["x"].t) == ((16 << 10) // 4 - 2048) // 32
     assert bus.history_bytes <= 16 << 10
     with pytest.raises(ValueError, match="read-only"):
         late["x"].values[0] = 1
@@ -572,6 +572,34 @@ def test_what_waiting_handlers_do_is_applied_on_admission(recorded: list[str] | 
         assert bus.admit() == []
 
     play(main(), clock)
+
+
+def test_a_publish_held_back_answers_with_the_version_it_gets() -> None:
+    """Whatever else the handler does in between, and in the next call again."""
+    clock = VirtualClock(0)
+    bus = SyncBus(clock, admission="tick")
+    promised: list[int] = []
+
+    async def on_tick(_: Any) -> None:
+        promised.append(handle.publish({"n": 0}))
+        await asyncio.sleep(0.1)
+        handle.send("sink", "hello")
+        promised.append(handle.publish({"n": 1}))
+        handle.send("sink", "hello")
+        promised.append(handle.publish({"n": 2}))
+
+    handle = bus.register("a", on_tick=on_tick)
+    bus.register("sink", on_message=lambda _: None)
+
+    async def main() -> None:
+        for tick in (1, 2):
+            bus.tick(None)
+            await bus.wait_quiet(tick * SECOND)
+            bus.admit()
+            assert bus.read("a").version == promised[-1] == 3 * tick
+
+    play(main(), clock)
+    assert promised == [1, 2, 3, 4, 5, 6]
 
 
 def test_admission_of_what_has_not_completed_is_an_error() -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 
@@ -51,13 +51,34 @@ class StateField:
     missing: bool = False
 
 
+class ReadOnlyList(Sequence[str]):
+    """A list that somebody else may add to, as whoever holds this sees."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: list[str]) -> None:
+        self._items = items
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        return self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The facts of a run an agent may know."""
 
     symbols: tuple[str, ...]
     bar_ns: int
-    voters: list[str] = field(default_factory=list)
+    voters: Sequence[str] = ()
     """Ids of the voting agents, in the order of all vectors over voters. It grows at the end when
     an agent that was not known to vote casts its first vote."""
     volatility_target: float = 0.10

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from mirrorcore.agents.base import Context
-from mirrorcore.clock import HOUR, VirtualClock
+from mirrorcore.agents.base import Context, ReadOnlyList
+from mirrorcore.clock import HOUR, Clock, ReadOnlyClock, VirtualClock
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.market.features.engine import FeatureEngine
@@ -82,10 +82,11 @@ def assemble(
         ),
     )
     costs = CostModel(config.costs.fee_bps, config.costs.slippage_bps)
+    voters = [m.agent_id for m in members if m.votes]
     context = Context(
         symbols=source.symbols,
         bar_ns=source.bar_ns,
-        voters=[m.agent_id for m in members if m.votes],
+        voters=ReadOnlyList(voters),
         volatility_target=config.risk.volatility_target,
         drawdown_limit=config.risk.drawdown,
         cost_per_side=costs.rate,
@@ -96,7 +97,7 @@ def assemble(
     digests = RunDigests(cuts)
     views = _views(bus, members, context, path)
     for member in members:
-        _enlist(bus, clock, member, context, config.seed, digests)
+        _enlist(bus, ReadOnlyClock(clock), member, context, config.seed, digests)
     analysis = _analysis(config, bus, members, context, costs)
     gate_agent = _first_of_kind(members, "arch_ctrl", "ArchCtrl")
     gate = _gate(gate_agent)
@@ -113,6 +114,7 @@ def assemble(
         gate=gate,
         views=views,
         members=members,
+        voters=voters,
         stale_ns=config.risk.stale_after * source.bar_ns,
         gate_agent=gate_agent.agent_id if gate_agent else None,
         fear_agent=_id_of(_first_of_kind(members, "fear_analyzer", "FearAnalyzer")),
@@ -147,7 +149,7 @@ def _witness(
 
 def _enlist(
     bus: SyncBus,
-    clock: VirtualClock,
+    clock: Clock,
     member: Member,
     context: Context,
     seed: int,

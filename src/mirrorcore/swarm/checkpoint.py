@@ -23,7 +23,7 @@ from mirrorcore.swarm.engine import Engine
 from mirrorcore.swarm.members import Member
 from mirrorcore.syncbus import LifeState, SyncBus
 
-LAYOUT = 1
+LAYOUT = 2
 """Number of the form described here; another one is not read."""
 
 _ALIVE = (LifeState.RUNNING, LifeState.PROBING, LifeState.PAUSED)
@@ -81,7 +81,7 @@ def restore(swarm: Swarm, engine: Engine, data: bytes) -> None:
     parts = swarm.parts
     parts.clock.advance_to(whole["now"])
     # Agents size what they hold by the voters there are when they are attached.
-    swarm.context.voters[:] = whole["voters"]
+    parts.voters[:] = whole["voters"]
     handles = parts.bus.restore(whole["bus"])
     for member in swarm.members:
         state = whole["members"][member.agent_id]

@@ -84,6 +84,7 @@ class Parts:
     gate: GateFollower
     views: Views
     members: Sequence[Member]
+    voters: list[str]
     stale_ns: int
     gate_agent: str | None
     fear_agent: str | None
@@ -260,7 +261,7 @@ class Engine:
             if member.agent_id not in context.voters:
                 if not np.isfinite(vote).any():
                     continue
-                context.voters.append(member.agent_id)
+                self._parts.voters.append(member.agent_id)
                 analysis.admit(stage, member.agent_id, member.cadence_ns, member.horizon_ns)
             analysis.cast(member.agent_id, view.t, vote)
 

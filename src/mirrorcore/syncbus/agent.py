@@ -74,6 +74,7 @@ class Agent:
         "source",
         "spare",
         "staged",
+        "staged_publishes",
         "staging",
         "state",
         "success_rate",
@@ -110,7 +111,7 @@ class Agent:
         self.mailbox = Mailbox(
             self,
             ready,
-            pushes=handlers.on_update is not None,
+            on_update=handlers.on_update,
             turn=turn,
             brisk_ns=policy.deadline_ns // 16,
         )
@@ -126,6 +127,7 @@ class Agent:
         self.side_tasks: list[HandlerTask] = []
         self.staging = False
         self.staged: list[Callable[[], object]] = []
+        self.staged_publishes = 0
         self.outcomes: list[HandlerTask] = []
         self.overrun = self.flooded = False
         self.sender = ""

@@ -58,10 +58,7 @@ class BreakerPolicy(msgspec.Struct, frozen=True):
 
 
 class Breaker:
-    """The state machine of one agent; time and call numbers are handed in.
-
-    ``probing`` is ``state is HALF_OPEN``, at hand for the dispatcher.
-    """
+    """The state machine of one agent; time and call numbers are handed in."""
 
     __slots__ = (
         "_cadence_ns",
@@ -72,7 +69,6 @@ class Breaker:
         "_probes_left",
         "_run",
         "level",
-        "probing",
         "retry_at",
         "state",
     )
@@ -82,7 +78,6 @@ class Breaker:
         self._cadence_ns = cadence_ns
         self.state = BreakerState.CLOSED
         self.level = 0
-        self.probing = False
         self.retry_at: int | None = None
         self._failed_at: deque[int] | None = None
         self._run = 0
@@ -161,7 +156,6 @@ class Breaker:
     def restore(self, memory: Mapping[str, Any]) -> None:
         """Continue from :meth:`checkpoint`."""
         self.state = BreakerState(memory["state"])
-        self.probing = self.state is BreakerState.HALF_OPEN
         self.level, self.retry_at = memory["level"], memory["retry_at"]
         failed_at = memory["failed_at"]
         self._failed_at = None if failed_at is None else deque(failed_at)
@@ -177,4 +171,3 @@ class Breaker:
         if (self.state, to) not in _STEPS:
             raise IllegalStepError(f"a breaker that is {self.state} cannot become {to}")
         self.state = to
-        self.probing = to is BreakerState.HALF_OPEN

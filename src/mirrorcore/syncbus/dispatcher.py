@@ -28,12 +28,14 @@ from mirrorcore.syncbus.faults import (
 )
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
+from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.task import HandlerTask
 from mirrorcore.syncbus.window import Window
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.source import StateSource
+    from mirrorcore.syncbus.storm import StormWatch
     from mirrorcore.syncbus.supervisor import Supervisor
 
 
@@ -52,6 +54,7 @@ class Dispatcher:
         "_loop",
         "_policy",
         "_running",
+        "_stamp",
         "_wall_deadlines",
         "_within",
         "armed",
@@ -64,6 +67,7 @@ class Dispatcher:
         "push_blocks",
         "ready",
         "row",
+        "storm",
         "supervisor",
         "watched",
         "window",
@@ -71,6 +75,7 @@ class Dispatcher:
     )
 
     supervisor: Supervisor
+    storm: StormWatch
 
     def __init__(self, clock: Clock, policy: BusPolicy, *, manual: bool) -> None:
         self._clock = clock
@@ -78,6 +83,7 @@ class Dispatcher:
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
+        self._stamp = 0
         self.manual = manual
         self.armed = manual
         self.ready: deque[Mailbox] = deque()
@@ -164,25 +170,38 @@ class Dispatcher:
 
     def _until_quiet(self) -> int:
         calls = 0
+        storm = self.storm
+        acquitted = storm.acquitted
         while self.busy:
-            limit = self._policy.storm_calls * self.supervisor.size()
-            calls += self._serve(limit)
-            if self.busy:
-                self.supervisor.break_storm(partial(self._serve, limit))
+            calls += self._serve(storm.stretch())
+            if storm.acquitted > acquitted + 2:
+                raise BusError(
+                    "the bus does not come to rest, and no agent's calls bring about its own",
+                    hint="an observer or the assembly publishes whenever it is told something",
+                )
         return calls
 
     def _serve(self, budget: int) -> int:
         """Up to ``budget`` calls and the turn under way."""
+        storm = self.storm
+        turn = self._turn if storm.trace is None else partial(storm.turn, dispatch=self._turn)
+        calls = self._call_ready(budget, turn)
+        storm.note(calls, busy=self.busy)
+        return calls
+
+    def _call_ready(self, budget: int, turn: Callable[[Mailbox], int]) -> int:
         calls = 0
         ready, critical = self.ready, self.critical
+        self._stamp = stamp_ns()
         while calls < budget:
             if critical:
                 self.serve_critical()
+                self._stamp = stamp_ns()
             if not ready:
                 break
             mailbox = ready.popleft()
             if not mailbox.gated:
-                calls += self._turn(mailbox)
+                calls += turn(mailbox)
         return calls
 
     # -- calling agents -----------------------------------------------------------------------
@@ -193,7 +212,6 @@ class Dispatcher:
         first = mailbox.calls
         limit = mailbox.turn
         self.current = agent
-        started = stamp_ns()
         try:
             open_ = not mailbox.urgent or self._urgent(agent, first + limit)
             if open_ and mailbox.pending and mailbox.calls - first < limit:
@@ -202,7 +220,9 @@ class Dispatcher:
             self.current = None
             calls = mailbox.calls - first
             if calls:
-                took = stamp_ns() - started
+                # A turn begins where the one before ended.
+                started, self._stamp = self._stamp, stamp_ns()
+                took = self._stamp - started
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
@@ -218,12 +238,17 @@ class Dispatcher:
         self, agent: Agent, mailbox: Mailbox, until: int
     ) -> None:
         """The agent's dirty edges, oldest first, one call each."""
-        handler = agent.handlers.on_update
+        handler = mailbox.on_update
         if handler is None:
             return
-        probing = agent.breaker.probing
+        probing = agent.state is LifeState.PROBING
         window = self.window
-        edges = mailbox.take_edges()
+        pending, turn = mailbox.pending, mailbox.turn
+        if len(pending) <= turn:
+            mailbox.pending = []
+        else:
+            pending, mailbox.pending = pending[:turn], pending[turn:]
+        edges = iter(pending)
         left = True
         try:
             for edge in edges:
@@ -297,7 +322,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
             took = stamp_ns() - started
             agent.took(took)
@@ -317,7 +342,7 @@ class Dispatcher:
         mailbox = edge.mailbox
         agent: Agent = mailbox.agent
         outer = self.current
-        handler = agent.handlers.on_update
+        handler = mailbox.on_update
         if handler is None or mailbox.gated or agent is outer or agent in self._within:
             return False
         update = edge.take()
@@ -337,7 +362,7 @@ class Dispatcher:
         else:
             if result is not None:
                 self._returned(agent, result, None)
-            elif agent.breaker.probing:
+            elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
         finally:
             self._within.pop()
@@ -375,7 +400,7 @@ class Dispatcher:
                 self.supervisor.refresh_gate(agent)
         if flooded:
             return False, None
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
         return True, result
 
@@ -403,7 +428,7 @@ class Dispatcher:
             else:
                 if result is not None:
                     self._returned(agent, result, None, side=True)
-                elif agent.breaker.probing:
+                elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
             if agent.flooded:
                 self._flooded(agent)
@@ -458,7 +483,7 @@ class Dispatcher:
             return
         task = agent.spare
         agent.spare = None
-        if task is None or task.get_loop() is not loop:
+        if task is None or task.loop is not loop:
             task = HandlerTask(agent, self.window, loop, self._finished, self._around)
         task.tag = None
         if task.start(coro):
@@ -577,7 +602,7 @@ class Dispatcher:
             agent.lossless_handled += 1
             if envelope.reply is not None and not envelope.reply.done():
                 envelope.reply.set_result(value)
-        if agent.breaker.probing:
+        if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
 
     def _answer_failure(self, agent: Agent, envelope: Envelope, error: BaseException) -> None:

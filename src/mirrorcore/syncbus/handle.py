@@ -79,7 +79,8 @@ class AgentHandle:
         """Hold a publish back until the driver of ticks admits it."""
         source = agent.source
         agent.staged.append(lambda: source.publish(frozen, self._now()))
-        return source.current_version() + len(agent.staged)
+        agent.staged_publishes += 1
+        return source.current_version() + agent.staged_publishes
 
     def _count_publish(self, agent: Agent) -> None:
         """One publish of the call under way; what the assembly does by itself is not limited."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mirrorcore.syncbus.edge import Edge
@@ -55,6 +55,7 @@ class Mailbox:
         "gated",
         "held",
         "inbox",
+        "on_update",
         "pending",
         "pushes",
         "ready",
@@ -66,14 +67,20 @@ class Mailbox:
     )
 
     def __init__(
-        self, agent: Any, ready: deque[Mailbox], *, pushes: bool, turn: int, brisk_ns: int
+        self,
+        agent: Any,
+        ready: deque[Mailbox],
+        *,
+        on_update: Callable[[Any], Any] | None,
+        turn: int,
+        brisk_ns: int,
     ) -> None:
         self.agent = agent
         self.turn = turn
         self.brisk_ns = brisk_ns
         self.ready = ready
-        self.pushes = pushes
-        self.held = not pushes
+        self.call_with(on_update)
+        self.held = not self.pushes
         self.gated = self.urgent = False
         self.calls = 0
         self.burst = self.burst_call = self.sends = self.sends_call = 0
@@ -85,7 +92,12 @@ class Mailbox:
     @classmethod
     def unread(cls) -> Mailbox:
         """One whose owner nobody calls: it collects by itself, and has no other lanes."""
-        return cls(None, deque(), pushes=False, turn=1, brisk_ns=0)
+        return cls(None, deque(), on_update=None, turn=1, brisk_ns=0)
+
+    def call_with(self, on_update: Callable[[Any], Any] | None) -> None:
+        """What it is called with when a source has changed; None: it reads on its own."""
+        self.on_update = on_update
+        self.pushes = on_update is not None
 
     def mark(self, edge: Edge) -> None:
         """``edge`` is dirty."""
@@ -133,15 +145,6 @@ class Mailbox:
             self.ready.append(self)
         else:
             self.held = not self.pushes
-
-    def take_edges(self) -> Iterator[Edge]:
-        """The oldest dirty edges, one turn of them; those not used are to be put back."""
-        pending, turn = self.pending, self.turn
-        if len(pending) <= turn:
-            self.pending = []
-            return iter(pending)
-        self.pending = pending[turn:]
-        return iter(pending[:turn])
 
     def put_back(self, edges: Iterator[Edge]) -> None:
         """The rest of what was taken goes before what came since."""

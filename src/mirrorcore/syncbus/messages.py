@@ -115,6 +115,7 @@ class EventKind(StrEnum):
     FAILURE = "failure"
     EXPIRED = "expired"
     FLOOD = "flood"
+    STORM = "storm"
     BREAKER = "breaker"
     RESTART = "restart"
     RECOVERED = "recovered"

@@ -18,6 +18,7 @@ from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.post import PostOffice
 from mirrorcore.syncbus.process import Isolation
 from mirrorcore.syncbus.registry import Registry
+from mirrorcore.syncbus.storm import StormWatch
 from mirrorcore.syncbus.supervisor import Supervisor
 
 
@@ -57,6 +58,9 @@ class BusParts:
         )
         self._supervisor.on_escalation = on_escalation
         self._dispatcher.supervisor = self._supervisor
+        self._dispatcher.storm = StormWatch(
+            self._dispatcher, self._supervisor, self._registry.sources, self.policy
+        )
         self._agents = self._supervisor.agents
         self._post = PostOffice(
             self.clock,

@@ -99,28 +99,18 @@ class Supervisor:
         """Agents and edges, and one: what a round in which everybody is called once is made of."""
         return 1 + sum(1 + len(agent.mailbox.edges) for agent in self.agents.values())
 
-    def break_storm(self, serve: Callable[[], int]) -> None:
-        """The bus never comes to rest: fail the agents that feed on each other's output."""
-        before = [(a, a.source.version + a.sent) for a in self.agents.values()]
-        serve()
-        if not self._dispatcher.busy:
+    def break_storm(self, loop: list[Agent]) -> None:
+        """The agents of ``loop``, in the order of its news, keep each other going: fail them."""
+        alive = [agent for agent in loop if not agent.down]
+        if not alive:
             return
-        active = {
-            agent.agent_id: agent
-            for agent, count in before
-            if agent.source.version + agent.sent - count >= self._policy.storm_calls // 2
-        }
-        loop = _cyclic(active) or active
-        if not loop:
-            raise BusError("the bus does not come to rest and no agent publishes or sends")
-        for agent in loop.values():
-            error = FloodError(
-                f"agent {agent.agent_id!r} keeps a feedback loop alive", hint="publish changes only"
-            )
+        way = " -> ".join(agent.agent_id for agent in [*loop, loop[0]])
+        self._event(EventKind.STORM, loop[0], way)
+        for agent in alive:
+            error = FloodError(f"agent {agent.agent_id!r} keeps the feedback loop {way} alive")
             self._count_failure(agent, EventKind.FLOOD, describe(error))
-            if not agent.down:
-                agent.breaker.failed(agent.mailbox.calls, self._clock.now())
-                self.isolate(agent, describe(error))
+            agent.breaker.failed(agent.mailbox.calls, self._clock.now())
+            self.isolate(agent, describe(error))
 
     # -- the steps of a life ------------------------------------------------------------------
 
@@ -296,7 +286,7 @@ class Supervisor:
             finally:
                 window.agent = None
                 self._dispatcher.current = outer
-            agent.mailbox.pushes = agent.handlers.on_update is not None
+            agent.mailbox.call_with(agent.handlers.on_update)
         for edge in agent.mailbox.edges.values():
             edge.renew()
             self._dispatcher.watch_block(edge.source)
@@ -334,6 +324,7 @@ class Supervisor:
         agent.side_tasks.clear()
         agent.outcomes.clear()
         agent.staged.clear()
+        agent.staged_publishes = 0
         if agent.breaker.retry_at is None:
             self._dispatcher.watched.pop(agent.agent_id, None)
         self._dispatcher.tell_quiet()
@@ -393,23 +384,6 @@ def _running(agent: Agent) -> list[HandlerTask]:
     if agent.busy is not None:
         tasks.insert(0, agent.busy)
     return [task for task in tasks if not task.done()]
-
-
-def _cyclic(agents: dict[str, Agent]) -> dict[str, Agent]:
-    """Those of ``agents`` that both read and are read by others of them, to the last."""
-    left = dict(agents)
-    while True:
-        readers = {
-            name: [other for other in left if name in left[other].mailbox.edges] for name in left
-        }
-        reads = {
-            name: any(other in agent.mailbox.edges for other in left)
-            for name, agent in left.items()
-        }
-        kept = {n: a for n, a in left.items() if (readers[n] and reads[n]) or a.sent}
-        if len(kept) == len(left):
-            return kept
-        left = kept
 
 
 def _index(agent: Agent) -> int:

@@ -146,7 +146,7 @@ class Ticks(BusParts):
         return [agent.agent_id for agent in admitted]
 
     def _admit(self, agent: Agent) -> None:
-        effects, agent.staged = agent.staged, []
+        effects, agent.staged, agent.staged_publishes = agent.staged, [], 0
         for effect in effects:
             effect()
         outcomes, agent.outcomes = agent.outcomes, []
