@@ -28,7 +28,7 @@ SEED = 4
 
 def costs(*, quick: bool) -> dict[tuple[str, int, str], Figures]:
     """CPU of a delivery in every pattern at every size; each size in a loop of its own."""
-    rounds, deliveries = (2, 2_000) if quick else (ROUNDS, 20_000)
+    rounds, deliveries = (1, 2_000) if quick else (ROUNDS, 20_000)
     rivals = [*present(), *MODES]
     found: dict[tuple[str, int, str], Figures] = {}
     for handlers in ("sync", "async"):
@@ -46,7 +46,7 @@ def costs(*, quick: bool) -> dict[tuple[str, int, str], Figures]:
 def latencies(*, quick: bool) -> latency.Runs:
     """Of all of them; a p99 is a restless figure, so ours is taken more often."""
     if quick:
-        return asyncio.run(latency.measure(present(), 1, 0.2))
+        return asyncio.run(latency.measure(present(), 1, 0.15))
     runs = asyncio.run(latency.measure(present(), LATENCY_ROUNDS, 1.5))
     more = asyncio.run(latency.measure([Ours], MORE_ROUNDS, 1.5))
     for kind, told in more.items():
@@ -65,7 +65,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         registration.measure(rivals, 1_000, rounds, 50 if quick else 2_000)
     )
     idle = asyncio.run(memory.measure(rivals))
-    lost = asyncio.run(raising.measure(rivals, 200 if quick else 500))
+    lost = asyncio.run(raising.measure(rivals, *((200, 2.0) if quick else (500,))))
     runs = latencies(quick=quick)
     stopped = asyncio.run(stop.measure(3 if quick else 100, SEED))
     rows = [
