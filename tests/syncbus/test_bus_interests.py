@@ -241,6 +241,22 @@ def test_eager_readers_that_answer_each_other_do_not_go_round_in_circles() -> No
     assert bus.accounting_residual() == 0
 
 
+def test_who_sees_every_delta_sees_them_in_order_whatever_an_eager_reader_publishes() -> None:
+    bus, log = make(), Log()
+    view = bus.open_source("book", kind="view")
+
+    def answer(update: Update) -> None:
+        if update.fields["x"] < 3:
+            view.publish({"x": update.fields["x"] + 1})
+
+    bus.register("risk", interests=[Interest("book", None, "eager")], on_update=answer)
+    bus.register("reader", interests=[Interest("book", None, "every")], on_update=log)
+    view.publish({"x": 0})
+    bus.settle()
+    assert log == [(n + 1, {"x": n}, 1, False) for n in range(4)]
+    assert bus.accounting_residual() == 0
+
+
 def test_an_eager_reader_of_some_fields_is_refused() -> None:
     bus = make()
     bus.register("a")

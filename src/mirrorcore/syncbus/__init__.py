@@ -9,6 +9,7 @@ from mirrorcore.syncbus.agent import Handlers
 from mirrorcore.syncbus.breaker import BreakerPolicy, BreakerState
 from mirrorcore.syncbus.bus import HighPerformanceSyncBus, ResilientSyncBus, SyncBus
 from mirrorcore.syncbus.faults import (
+    AgentBlocked,
     AgentDown,
     BusError,
     Expired,
@@ -28,12 +29,14 @@ from mirrorcore.syncbus.messages import (
     BusEvent,
     Command,
     DeadLetter,
+    Ending,
     EventKind,
     Gap,
     Health,
     Interest,
     Missed,
     Reply,
+    Stall,
     StateView,
     Update,
 )
@@ -41,9 +44,11 @@ from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
 from mirrorcore.syncbus.watch import Watch
+from mirrorcore.syncbus.watchdog import Watchdog, WatchdogPolicy
 
 __all__ = [
     "ALL",
+    "AgentBlocked",
     "AgentDown",
     "AgentHandle",
     "AgentPolicy",
@@ -55,6 +60,7 @@ __all__ = [
     "BusPolicy",
     "Command",
     "DeadLetter",
+    "Ending",
     "EventKind",
     "Expired",
     "Field",
@@ -74,6 +80,7 @@ __all__ = [
     "RestartPolicy",
     "Series",
     "SourceHandle",
+    "Stall",
     "StateError",
     "StateView",
     "SyncBus",
@@ -81,5 +88,7 @@ __all__ = [
     "UnknownAgentError",
     "Update",
     "Watch",
+    "Watchdog",
+    "WatchdogPolicy",
     "thaw",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mirrorcore.errors import MirrorCoreError, UsageError
 
 
@@ -47,6 +49,27 @@ class Expired(BusError):  # noqa: N818
 
 class RequestFailed(BusError):  # noqa: N818
     """The receiver's handler raised while it answered a request."""
+
+
+class AgentBlocked(BaseException):
+    """Thrown into an agent's code that holds the event loop beyond its deadline.
+
+    Not an Exception: a handler that goes on after every error must not go on after this one.
+    """
+
+    told = "the call has held the event loop beyond its deadline"
+    stretch: Any = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(args or (self.told,)))
+        if self.stretch is not None:
+            self.stretch.landed += 1
+
+    @classmethod
+    def thrown(cls, stretch: Any, agent_id: str, ns: int) -> type[AgentBlocked]:
+        """A class to throw: the interpreter makes the instance where it arrives."""
+        told = f"agent {agent_id!r} has held the event loop for {ns / 1e9:.3g} s"
+        return type("AgentBlocked", (cls,), {"told": told, "stretch": stretch})
 
 
 def describe(error: BaseException) -> str:

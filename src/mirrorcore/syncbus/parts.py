@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Literal
 
@@ -13,12 +14,14 @@ from mirrorcore.syncbus.faults import (
     UnknownAgentError,
 )
 from mirrorcore.syncbus.handle import AgentHandle
+from mirrorcore.syncbus.messages import Stall
 from mirrorcore.syncbus.observers import Observers
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.post import PostOffice
 from mirrorcore.syncbus.registry import Registry
 from mirrorcore.syncbus.storm import StormWatch
 from mirrorcore.syncbus.supervisor import Supervisor
+from mirrorcore.syncbus.watchdog import StallCallback, Watchdog, WatchdogPolicy
 
 
 class BusParts:
@@ -30,6 +33,7 @@ class BusParts:
     seed: of the back-off jitter; each agent draws from its own stream.
     admission: ``"immediate"`` applies what a waiting handler does when it does it; ``"tick"``
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
+    watchdog: whether a thread watches that no agent keeps the loop.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class BusParts:
         policy: BusPolicy | None = None,
         admission: Literal["immediate", "tick"] = "immediate",
         on_escalation: Callable[[str], object] | None = None,
+        watchdog: bool = False,
     ) -> None:
         if admission not in ("immediate", "tick"):
             raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
@@ -69,6 +74,9 @@ class BusParts:
         self._tickers: list[Agent] = []
         self._watches = 0
         self._incarnations: dict[str, int] = {}
+        self._watchdog: Watchdog | None = None
+        if watchdog:
+            self.start_watchdog()
 
     def _new_handle(self, agent: Agent) -> AgentHandle:
         return AgentHandle(agent, self.clock, self._dispatcher, self._post)
@@ -85,3 +93,31 @@ class BusParts:
                 hint=f"known are: {', '.join(list(self._agents)[:12]) or 'none'}",
             )
         return agent
+
+    # -- agents that keep the loop ------------------------------------------------------------
+
+    def start_watchdog(
+        self, policy: WatchdogPolicy | None = None, on_stall: StallCallback | None = None
+    ) -> Watchdog:
+        """Have a thread name, and where Python allows it end, calls that keep the loop too long.
+
+        To be called in the thread in which the bus will run. ``on_stall`` is told from the
+        watching thread, at once; :meth:`on_stall` in the bus's own, when it runs again. It ends
+        with :meth:`stop_watchdog`, with ``aclose``, with the thread it watches, or when nobody
+        holds the bus any more.
+        """
+        self.stop_watchdog()
+        dog = Watchdog(self._dispatcher.window, self._supervisor, policy, on_stall)
+        self._watchdog = dog
+        weakref.finalize(self, dog.ask_to_stop)
+        dog.start()
+        return dog
+
+    def stop_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+            self._watchdog = None
+
+    def on_stall(self, callback: Callable[[Stall], object] | None) -> None:
+        """Tell ``callback`` of each call that held the loop, as it ends; one callback, a record."""
+        self._supervisor.on_stall = callback
