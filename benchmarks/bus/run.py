@@ -82,6 +82,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         "calibration": {"before": before, "after": calibration()},
         "versions": {rival.label: rival.version() for rival in rivals if rival.distribution},
         "left_out": [rival.label for rival in left_out()],
+        "order": [rival.label for rival in (*rivals, *MODES)],
         "lacks": {rival.label: rival.lacks for rival in rivals},
         "cost": cost_document(spent),
         "cold": {str(n): multiples(figures) for n, figures in first.items()},
