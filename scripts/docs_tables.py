@@ -202,6 +202,10 @@ def bus_harm() -> str:
         yield f"{slow['published_share']['median']:.0%}"
         yield f"{median(slow, 'slow_pending')}; {median(slow, 'slow_age_ms')} ms"
         yield f"{raising[label]['lost_by_others']:,} of {raising[label]['due_to_others']:,}"
+        behind = found["backlog"][label]
+        yield (
+            f"{behind['us']['median'] / 1e3:,.1f} ms, {behind['calls_before']['median']:,.0f} calls"
+        )
         yield f"{found['cold']['1000'][label]['ns']['median']:,.0f}"
         joining, churning = (found["registration"][kind] for kind in ("joining", "churning"))
         yield (
@@ -218,6 +222,7 @@ def bus_harm() -> str:
             "published then",
             "waiting for it; age",
             "lost by others while one raises",
+            "last of 1,000 backlogged agents hears a stop, after",
             "first publish, ns",
             "register / come and go, us",
             "bytes an idle agent",

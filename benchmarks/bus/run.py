@@ -10,7 +10,16 @@ import numpy as np
 from benchmarks.bus.rivals import MODES, BareLoop, Ours, left_out, present
 from benchmarks.bus.rounds import Figures, ratio, spread
 from benchmarks.bus.rows import cost_rows, memory_row, more_rows, slow_row, stop_rows
-from benchmarks.bus.scenarios import cold, cost, latency, memory, raising, registration, stop
+from benchmarks.bus.scenarios import (
+    backlog,
+    cold,
+    cost,
+    latency,
+    memory,
+    raising,
+    registration,
+    stop,
+)
 from benchmarks.measure import calibration, machine
 
 SIZES = (10, 100, 1_000)
@@ -67,6 +76,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     idle = asyncio.run(memory.measure(rivals))
     lost = asyncio.run(raising.measure(rivals, *((200, 2.0) if quick else (500,))))
     runs = latencies(quick=quick)
+    behind = asyncio.run(backlog.measure(rivals, rounds))
     stopped = asyncio.run(stop.measure(3 if quick else 100, SEED))
     rows = [
         *cost_rows(spent),
@@ -90,6 +100,10 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         "latency": latency_document(runs),
         "raising": lost,
         "stop": stop_document(stopped),
+        "backlog": {
+            label: {name: spread(turns) for name, turns in told.items()}
+            for label, told in behind.items()
+        },
         "bytes_per_idle_agent": idle,
         "rows": [row.document() for row in rows],
         "more": [row.document() for row in more],
