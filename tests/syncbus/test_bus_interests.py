@@ -381,7 +381,7 @@ def test_messages_go_in_the_order_in_which_their_receivers_got_the_first(reads: 
         bus.register(
             name,
             on_update=(lambda update: None) if reads else None,
-            on_message=lambda message: order.append(message),
+            on_message=order.append,
         )
     for message in ("c1", "a1", "b1", "c2"):
         bus.send(message[0], message)
