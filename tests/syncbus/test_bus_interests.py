@@ -387,3 +387,54 @@ def test_messages_go_in_the_order_in_which_their_receivers_got_the_first(reads: 
         bus.send(message[0], message)
     bus.settle()
     assert order == ["c1", "c2", "a1", "b1"]
+
+
+@pytest.mark.parametrize("reads", [False, True], ids=["pulls", "is called"])
+def test_forty_messages_are_three_turns_with_others_in_between(reads: bool) -> None:
+    bus = make()
+    order: list[str] = []
+    for name in ("many", "one"):
+        bus.register(
+            name, on_update=(lambda update: None) if reads else None, on_message=order.append
+        )
+    for _ in range(40):
+        bus.send("many", "m")
+    bus.send("one", "1")
+    bus.settle()
+    assert order == ["m"] * 16 + ["1"] + ["m"] * 24
+
+
+def test_what_comes_while_a_rest_waits_gives_no_second_place_in_the_queue() -> None:
+    bus = make()
+    order: list[str] = []
+    handles: dict[str, AgentHandle] = {}
+    sources = [bus.register(f"s{number}", kind="source") for number in range(40)]
+
+    def between(update: Update | Gap) -> None:
+        order.append("between")
+        handles["between"].publish({"x": 1})
+
+    wide = [("source", "x"), ("between", "x")]
+    bus.register("wide", interests=wide, on_update=lambda update: order.append("wide"))
+    handles["between"] = bus.register("between", interests=["s39"], on_update=between)
+    bus.register("last", interests=["between"], on_update=lambda update: order.append("last"))
+    for source in sources:
+        source.publish({"x": 1})
+    bus.settle()
+    assert order == ["wide"] * 16 + ["between"] + ["wide"] * 16 + ["last"] + ["wide"] * 9
+
+
+@pytest.mark.parametrize("lane", ["state", "lossless"])
+def test_an_agent_that_rested_while_its_gate_was_shut_is_found_again(lane: str) -> None:
+    bus, log = make(), Log()
+    a = bus.register("a")
+    heard: list[int] = []
+    bus.register("reader", interests=["a"], on_update=log, on_message=heard.append)
+    bus.pause("reader")
+    bus.resume("reader")
+    if lane == "state":
+        a.publish({"x": 1})
+    else:
+        bus.send("reader", 1)
+    bus.settle()
+    assert len(log) + len(heard) == 1
