@@ -438,3 +438,61 @@ def test_an_agent_that_rested_while_its_gate_was_shut_is_found_again(lane: str) 
         bus.send("reader", 1)
     bus.settle()
     assert len(log) + len(heard) == 1
+
+
+def test_signals_to_one_agent_arrive_in_order() -> None:
+    bus = make()
+    heard: list[int] = []
+    bus.register("a", on_signal=heard.append)
+    for number in range(5):
+        bus.signal("a", number)
+    bus.settle()
+    assert heard == list(range(5))
+
+
+def test_what_is_collected_comes_in_order_of_registration() -> None:
+    bus = make()
+    sources = [bus.register(f"s{number}", kind="source") for number in range(4)]
+    reader = bus.register("reader", interests=["source"])
+    for count in (4, 2, 1):
+        for source in reversed(sources[:count]):
+            source.publish({"x": 1})
+        assert [update.source for update in reader.collect()] == [f"s{n}" for n in range(count)]
+        assert len(bus._agent("reader").mailbox.pending) == 0
+
+
+def test_of_a_source_that_has_gone_nothing_is_left_with_its_readers() -> None:
+    bus, log = make(), Log()
+    bus.register("a", kind="k").publish({"x": 1})
+    reader = bus.register("reader", interests=["k"], on_update=log)
+    bus.register("b", kind="k").publish({"x": 2})
+    bus.remove("a")
+    assert bus.statistics("reader").edges == 1
+    assert reader.relevant_states() == {"b": {"x": 2}}
+    assert reader.read("a") is None
+    bus.settle()
+    assert log == [(1, {"x": 2}, 1, False)]
+    assert bus.accounting_residual() == 0
+
+
+def test_an_agent_stopped_in_the_middle_of_its_turn_keeps_the_rest_in_order() -> None:
+    """Paused by a signal while it has three of sixteen edges behind it."""
+    bus = make()
+    order: list[str] = []
+    sources = [bus.register(f"s{number}", kind="source") for number in range(10)]
+
+    def on_update(update: Update | Gap) -> None:
+        order.append(update.source)
+        if len(order) == 3:
+            bus.pause("reader")
+            sources[0].publish({"x": 2})
+
+    bus.register("reader", interests=["source"], on_update=on_update)
+    for source in sources:
+        source.publish({"x": 1})
+    bus.settle()
+    assert order == ["s0", "s1", "s2"]
+    bus.resume("reader")
+    bus.settle()
+    assert order == [*(f"s{number}" for number in range(10)), "s0"]
+    assert bus.accounting_residual() == 0
