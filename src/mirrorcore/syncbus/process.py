@@ -191,14 +191,15 @@ class Isolation:
             self.idle()
         await asyncio.sleep(_STEP)
 
-    def idle(self, seconds: float = _IDLE) -> None:
-        """Wait, really, until a child that owes an answer says something."""
+    def idle(self, seconds: float = _IDLE) -> bool:
+        """Wait, really, until a child that owes an answer says something; False if none does."""
         poll = select.poll()
         awaited = [host.link.descriptor for host in self._hosts() if host.awaited and host.link]
         for descriptor in awaited:
             poll.register(descriptor, select.POLLIN)
         if awaited:
             poll.poll(seconds * 1_000)
+        return bool(awaited)
 
     def output(self, agent_id: str) -> str:
         """The last of what the agent's process printed, 16 KiB at most; empty without one."""
