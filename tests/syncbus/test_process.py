@@ -35,7 +35,8 @@ LOST = {
     "sends_a_pickle": "it wrote a frame that cannot be read",
     "answers_unasked": "it wrote a frame that nobody waits for",
     "writes_anothers_state": "it wrote an effect that there is not",
-    "floods_frames": "frames in one call",
+    "floods_frames": "in one call",
+    "sends_for_ever": "in one call",
     "leaves_a_child": "its process ended with code 4",
 }
 EXPIRED = ("loops_in_c", "never_reads", "blocks", "waits", "prints")

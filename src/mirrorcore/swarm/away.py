@@ -31,6 +31,7 @@ _SAVED_EVERY = 64
 
 _FLOATS = ("open", "high", "low", "close", "volume")
 _INTS = ("open_ts", "flags")
+_ARRAYS = ("values", "known_at", "series", "series_known", "floats", "ints", "present")
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -88,7 +89,6 @@ class Courier:
         if handler != "on_tick":
             return argument
         view: TickView = argument
-        self._member.away = True
         drill = self._member.drill
         struck = drill is not None and drill.strike(view.index)
         return packed(view, self._interests, tuple(self._voters), struck=struck)
@@ -176,10 +176,8 @@ def _stack(rows: list[np.ndarray], symbols: int, dtype: type) -> np.ndarray:
 
 def unpacked(packet: Packet) -> TickView:
     """The tick again, as a block of one row; read-only, as in the loop."""
-    for name in (field.name for field in msgspec.structs.fields(Packet)):
-        array = getattr(packet, name)
-        if isinstance(array, np.ndarray):
-            array.flags.writeable = False
+    for name in _ARRAYS:
+        getattr(packet, name).flags.writeable = False
     floats = {name: packet.floats[n : n + 1] for n, name in enumerate(_FLOATS)}
     ints = {name: packet.ints[n : n + 1] for n, name in enumerate(_INTS)}
     series = {
