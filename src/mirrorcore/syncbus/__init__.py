@@ -9,6 +9,7 @@ from mirrorcore.syncbus.agent import Handlers
 from mirrorcore.syncbus.breaker import BreakerPolicy, BreakerState
 from mirrorcore.syncbus.bus import HighPerformanceSyncBus, ResilientSyncBus, SyncBus
 from mirrorcore.syncbus.faults import (
+    AgentBlocked,
     AgentDown,
     AgentLost,
     AgentRaised,
@@ -30,12 +31,14 @@ from mirrorcore.syncbus.messages import (
     BusEvent,
     Command,
     DeadLetter,
+    Ending,
     EventKind,
     Gap,
     Health,
     Interest,
     Missed,
     Reply,
+    Stall,
     StateView,
     Update,
 )
@@ -46,9 +49,11 @@ from mirrorcore.syncbus.process_limits import ProcessPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
 from mirrorcore.syncbus.watch import Watch
+from mirrorcore.syncbus.watchdog import Watchdog, WatchdogPolicy
 
 __all__ = [
     "ALL",
+    "AgentBlocked",
     "AgentDown",
     "AgentHandle",
     "AgentLost",
@@ -62,6 +67,7 @@ __all__ = [
     "BusPolicy",
     "Command",
     "DeadLetter",
+    "Ending",
     "EventKind",
     "Expired",
     "Field",
@@ -84,6 +90,7 @@ __all__ = [
     "RestartPolicy",
     "Series",
     "SourceHandle",
+    "Stall",
     "StateError",
     "StateView",
     "SyncBus",
@@ -91,5 +98,7 @@ __all__ = [
     "UnknownAgentError",
     "Update",
     "Watch",
+    "Watchdog",
+    "WatchdogPolicy",
     "thaw",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 from mirrorcore.syncbus.breaker import Breaker
 from mirrorcore.syncbus.health import BUCKETS, SuccessRate
 from mirrorcore.syncbus.mailbox import Mailbox
-from mirrorcore.syncbus.messages import Interest
+from mirrorcore.syncbus.messages import Interest, Stall
 from mirrorcore.syncbus.policy import AgentPolicy
 from mirrorcore.syncbus.source import StateSource
 from mirrorcore.syncbus.supervision import LifeState, RestartWindow
@@ -39,6 +39,7 @@ class Agent:
 
     __slots__ = (
         "agent_id",
+        "blocked",
         "breaker",
         "busy",
         "checkpoint",
@@ -60,6 +61,7 @@ class Agent:
         "lossless_failed",
         "lossless_handled",
         "mailbox",
+        "native",
         "outcomes",
         "overrun",
         "paused",
@@ -76,6 +78,7 @@ class Agent:
         "staged",
         "staged_publishes",
         "staging",
+        "stall",
         "state",
         "success_rate",
         "token",
@@ -129,14 +132,15 @@ class Agent:
         self.staged: list[Callable[[], object]] = []
         self.staged_publishes = 0
         self.outcomes: list[HandlerTask] = []
-        self.overrun = self.flooded = False
+        self.overrun = self.flooded = self.native = False
+        self.stall: Stall | None = None
         self.sender = ""
         self.sent = 0
         self.rng: np.random.Generator | None = None
         self.latency = [0] * BUCKETS
         self.spare: HandlerTask | None = None
         self.success_rate = SuccessRate()
-        self.failures = self.restarts = self.expired = self.zombies = 0
+        self.failures = self.restarts = self.expired = self.blocked = self.zombies = 0
         self.skipped = self.refused = 0
         self.lossless_accepted = self.lossless_handled = 0
         self.lossless_failed = self.lossless_dead = 0

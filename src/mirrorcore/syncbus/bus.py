@@ -43,6 +43,7 @@ class SyncBus(BusCore):
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
     processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
         like any other; by default not on a virtual clock, where a run is to be repeated.
+    watchdog: whether a thread watches that no agent keeps the loop, see :meth:`start_watchdog`.
     """
 
     # -- the guide's names --------------------------------------------------------------------

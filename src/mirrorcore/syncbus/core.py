@@ -227,6 +227,7 @@ class BusCore(Ticks, Inspection):
         for agent_id in list(self._agents):
             self.remove(agent_id)
         self._supervisor.cancel_timer()
+        self.stop_watchdog()
         for _ in range(3):
             await asyncio.sleep(0)
         self._supervisor.end_zombies()

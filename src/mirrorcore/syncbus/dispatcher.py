@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mirrorcore.clock import Clock, VirtualClock, stamp_ns
 from mirrorcore.syncbus.edge import Edge
 from mirrorcore.syncbus.faults import (
+    AgentBlocked,
     BusError,
     Expired,
     FloodError,
@@ -44,6 +45,9 @@ _NEVER = 1 << 62
 
 class Dispatcher:
     """Calls agents until nothing is ready, or a turn's worth per turn of the event loop.
+
+    Closing the window may raise: what a watchdog threw at the agent arrives there at the latest.
+    So it is closed in a ``finally`` whose errors are the agent's too, and there once more.
 
     ``armed`` says that somebody will dispatch: a publisher need not see to it. ``row`` is the row
     of the loaded blocks that the clock has reached, -1 before the first.
@@ -268,8 +272,10 @@ class Dispatcher:
                 mailbox.calls += 1
                 window.agent = agent
                 try:
-                    result = handler(update)
-                    window.agent = None
+                    try:
+                        result = handler(update)
+                    finally:
+                        window.agent = None
                 except BaseException as error:
                     window.agent = None
                     self._raised(agent, error)
@@ -314,8 +320,10 @@ class Dispatcher:
         started = stamp_ns()
         window.agent = agent
         try:
-            result = handler(*args)
-            window.agent = None
+            try:
+                result = handler(*args)
+            finally:
+                window.agent = None
         except BaseException as error:
             window.agent = None
             self._raised(agent, error)
@@ -354,8 +362,10 @@ class Dispatcher:
         mailbox.calls += 1
         window.agent = agent
         try:
-            result = handler(update)
-            window.agent = None
+            try:
+                result = handler(update)
+            finally:
+                window.agent = None
         except BaseException as error:
             window.agent = None
             self._raised(agent, error)
@@ -385,8 +395,10 @@ class Dispatcher:
         started = stamp_ns()
         window.agent = agent
         try:
-            result = function(*args)
-            window.agent = None
+            try:
+                result = function(*args)
+            finally:
+                window.agent = None
         except BaseException as error:
             window.agent = None
             self._raised(agent, error)
@@ -420,8 +432,10 @@ class Dispatcher:
             agent.mailbox.calls += 1
             self.window.agent = agent
             try:
-                result = handler(signal)
-                self.window.agent = None
+                try:
+                    result = handler(signal)
+                finally:
+                    self.window.agent = None
             except BaseException as error:
                 self.window.agent = None
                 self._raised(agent, error)
@@ -447,8 +461,10 @@ class Dispatcher:
         agent.sender = envelope.sender
         self.window.agent = agent
         try:
-            result = handler(envelope.message)
-            self.window.agent = None
+            try:
+                result = handler(envelope.message)
+            finally:
+                self.window.agent = None
         except BaseException as error:
             self.window.agent = None
             self._answer_failure(agent, envelope, error)
@@ -462,6 +478,8 @@ class Dispatcher:
         # Only the operator ends the process; an agent that exits has failed.
         if isinstance(error, KeyboardInterrupt):
             raise error
+        if isinstance(error, AgentBlocked) and isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__
         self.supervisor.failed(agent, error)
 
     def _returned(
@@ -520,6 +538,7 @@ class Dispatcher:
         except StopIteration as stop:
             self._done(agent, envelope, None, stop.value)
         except BaseException as error:
+            self.window.agent = None
             self._done(agent, envelope, error, None)
         else:
             waits = RuntimeError("the handler waits, but no event loop is running")

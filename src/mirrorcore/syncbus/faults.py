@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mirrorcore.errors import MirrorCoreError, UsageError
 
 
@@ -59,6 +61,27 @@ class Undeliverable(BusError):  # noqa: N818  # the sender's to handle
 
 class AgentLost(BusError):  # noqa: N818
     """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
+
+
+class AgentBlocked(BaseException):
+    """Thrown into an agent's code that holds the event loop beyond its deadline.
+
+    Not an Exception: a handler that goes on after every error must not go on after this one.
+    """
+
+    told = "the call has held the event loop beyond its deadline"
+    stretch: Any = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(args or (self.told,)))
+        if self.stretch is not None:
+            self.stretch.landed += 1
+
+    @classmethod
+    def thrown(cls, stretch: Any, agent_id: str, ns: int) -> type[AgentBlocked]:
+        """A class to throw: the interpreter makes the instance where it arrives."""
+        told = f"agent {agent_id!r} has held the event loop for {ns / 1e9:.3g} s"
+        return type("AgentBlocked", (cls,), {"told": told, "stretch": stretch})
 
 
 def describe(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Literal
 
@@ -13,6 +14,7 @@ from mirrorcore.syncbus.faults import (
     UnknownAgentError,
 )
 from mirrorcore.syncbus.handle import AgentHandle
+from mirrorcore.syncbus.messages import Stall
 from mirrorcore.syncbus.observers import Observers
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.post import PostOffice
@@ -20,6 +22,7 @@ from mirrorcore.syncbus.process import Isolation
 from mirrorcore.syncbus.registry import Registry
 from mirrorcore.syncbus.storm import StormWatch
 from mirrorcore.syncbus.supervisor import Supervisor
+from mirrorcore.syncbus.watchdog import StallCallback, Watchdog, WatchdogPolicy
 
 
 class BusParts:
@@ -33,6 +36,7 @@ class BusParts:
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
     processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
         like any other; by default not on a virtual clock, where a run is to be repeated.
+    watchdog: whether a thread watches that no agent keeps the loop.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class BusParts:
         admission: Literal["immediate", "tick"] = "immediate",
         on_escalation: Callable[[str], object] | None = None,
         processes: bool | None = None,
+        watchdog: bool = False,
     ) -> None:
         if admission not in ("immediate", "tick"):
             raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
@@ -77,9 +82,13 @@ class BusParts:
             self._registry.sources,
             real=not isinstance(self.clock, VirtualClock) if processes is None else processes,
         )
+        self._supervisor.relocate = self.isolation.relocate
         self._tickers: list[Agent] = []
         self._watches = 0
         self._incarnations: dict[str, int] = {}
+        self._watchdog: Watchdog | None = None
+        if watchdog:
+            self.start_watchdog()
 
     def _new_handle(self, agent: Agent) -> AgentHandle:
         return AgentHandle(agent, self.clock, self._dispatcher, self._post)
@@ -96,3 +105,31 @@ class BusParts:
                 hint=f"known are: {', '.join(list(self._agents)[:12]) or 'none'}",
             )
         return agent
+
+    # -- agents that keep the loop ------------------------------------------------------------
+
+    def start_watchdog(
+        self, policy: WatchdogPolicy | None = None, on_stall: StallCallback | None = None
+    ) -> Watchdog:
+        """Have a thread name, and where Python allows it end, calls that keep the loop too long.
+
+        To be called in the thread in which the bus will run. ``on_stall`` is told from the
+        watching thread, at once; :meth:`on_stall` in the bus's own, when it runs again. It ends
+        with :meth:`stop_watchdog`, with ``aclose``, with the thread it watches, or when nobody
+        holds the bus any more.
+        """
+        self.stop_watchdog()
+        dog = Watchdog(self._dispatcher.window, self._supervisor, policy, on_stall)
+        self._watchdog = dog
+        weakref.finalize(self, dog.ask_to_stop)
+        dog.start()
+        return dog
+
+    def stop_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+            self._watchdog = None
+
+    def on_stall(self, callback: Callable[[Stall], object] | None) -> None:
+        """Tell ``callback`` of each call that held the loop, as it ends; one callback, a record."""
+        self._supervisor.on_stall = callback

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import SECOND, Clock, VirtualClock, iso
 from mirrorcore.syncbus.agent import Agent, Handlers
-from mirrorcore.syncbus.faults import AgentDown, AgentLost, BusError, Expired, FloodError, describe
-from mirrorcore.syncbus.messages import DeadLetter, EventKind
+from mirrorcore.syncbus.faults import (
+    AgentBlocked,
+    AgentDown,
+    AgentLost,
+    BusError,
+    Expired,
+    FloodError,
+    describe,
+)
+from mirrorcore.syncbus.messages import DeadLetter, Ending, EventKind, Stall
 from mirrorcore.syncbus.supervision import LifeState, step
 
 if TYPE_CHECKING:
@@ -26,6 +34,7 @@ class Supervisor:
     """The life of every agent of one bus. Decides by the bus clock alone."""
 
     __slots__ = (
+        "__weakref__",
         "_clock",
         "_dispatcher",
         "_make_handle",
@@ -35,6 +44,8 @@ class Supervisor:
         "dead_letters",
         "observers",
         "on_escalation",
+        "on_stall",
+        "relocate",
         "seed",
         "zombies",
     )
@@ -58,12 +69,21 @@ class Supervisor:
         self.agents: dict[str, Agent] = {}
         self.dead_letters: deque[DeadLetter] = deque(maxlen=policy.dead_letters)
         self.on_escalation: Callable[[str], object] | None = None
+        self.on_stall: Callable[[Stall], object] | None = None
+        self.relocate: Callable[[Agent], bool] | None = None
+        """Asked before the restart of an agent that blocked in native code: True where it has
+        seen to it that the agent's factory puts it elsewhere."""
         self.zombies: list[HandlerTask] = []
 
     # -- outcomes of calls --------------------------------------------------------------------
 
     def failed(self, agent: Agent, error: BaseException) -> None:
         """A call of ``agent`` failed."""
+        if isinstance(error, AgentBlocked):
+            if agent.flooded:
+                agent.flooded = False
+            self.expire(agent)
+            return
         kind = EventKind.FLOOD if isinstance(error, FloodError) else EventKind.FAILURE
         self._count_failure(agent, kind, describe(error))
         if agent.flooded:
@@ -86,6 +106,9 @@ class Supervisor:
     def expire(self, agent: Agent) -> None:
         """A handler of ``agent`` is beyond its deadline: a hang opens the breaker at once."""
         detail = f"beyond its deadline of {agent.policy.deadline_ns / SECOND:g} s"
+        stall, agent.stall = agent.stall, None
+        if stall is not None and stall.call == agent.mailbox.calls:
+            detail = self._blocked(agent, stall)
         agent.expired += 1
         agent.overrun = False
         self._count_failure(agent, EventKind.EXPIRED, detail)
@@ -94,6 +117,23 @@ class Supervisor:
             return
         agent.breaker.failed(agent.mailbox.calls, self._clock.now())
         self.isolate(agent, detail)
+
+    def stalled(self, agent: Agent, stall: Stall) -> None:
+        """A call of ``agent`` has held the loop and is over; judged like a handler that hangs."""
+        if self.on_stall is not None:
+            self.observers.tell(self.on_stall, stall)
+        agent.stall = stall
+        if not agent.down:
+            agent.overrun = True
+            self._dispatcher.watched[agent.agent_id] = agent
+            self.schedule_sweep()
+
+    def _blocked(self, agent: Agent, stall: Stall) -> str:
+        """Account for a stall; returns what to say about it."""
+        agent.blocked += 1
+        agent.native = stall.ended is Ending.NATIVE
+        self._event(EventKind.BLOCKED, agent, stall.describe())
+        return f"held the loop for {stall.seconds:.3g} s"
 
     def size(self) -> int:
         """Agents and edges, and one: what a round in which everybody is called once is made of."""
@@ -150,6 +190,9 @@ class Supervisor:
         agent.breaker.half_open()
         self._event(EventKind.BREAKER, agent, "open -> half_open")
         self._event(EventKind.RESTART, agent, f"incarnation {agent.incarnation}")
+        if agent.native and self.relocate is not None and self.relocate(agent):
+            self._event(EventKind.RELOCATED, agent, "it blocked in code that cannot be ended")
+        agent.native = False
         return self._rebuild(agent)
 
     def fail(self, agent: Agent, reason: str) -> None:
@@ -274,10 +317,12 @@ class Supervisor:
             window = self._dispatcher.window
             window.agent = agent
             try:
-                made = agent.factory(agent.handle, agent.checkpoint)
-                window.agent = None
+                try:
+                    made = agent.factory(agent.handle, agent.checkpoint)
+                finally:
+                    window.agent = None
                 agent.handlers = _handlers(agent, made)
-            except Exception as error:  # a factory that fails is a failed restart
+            except (Exception, AgentBlocked) as error:  # a factory that fails is a failed restart
                 window.agent = None
                 self.failed(agent, error)
                 if not agent.down:

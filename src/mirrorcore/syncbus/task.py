@@ -15,6 +15,8 @@ from contextvars import copy_context
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, cast
 
+from mirrorcore.syncbus.faults import AgentBlocked
+
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.window import Window
@@ -93,8 +95,13 @@ class HandlerTask(asyncio.Future[Any]):
             awaited = self._context.run(coro.send, None)
             window.agent = whose
         except BaseException as outcome:
-            window.agent = whose
-            self._conclude(outcome)
+            try:
+                window.agent = whose
+            except AgentBlocked as thrown:  # at the handler from outside, arriving as it hands back
+                window.agent = whose
+                self._conclude(thrown)
+            else:
+                self._conclude(outcome)
             return True
         finally:
             _leave(loop, self)
@@ -187,7 +194,11 @@ class HandlerTask(asyncio.Future[Any]):
                 return self._context.run(coro.send, None)
             return self._context.run(coro.throw, error)
         finally:
-            window.agent = whose
+            try:
+                window.agent = whose
+            except AgentBlocked:  # thrown at the handler from outside, arriving as it hands back
+                window.agent = whose
+                raise
 
     def reusable(self) -> bool:
         """After a first step that was also the last: whether nobody else holds on to this task.
