@@ -51,18 +51,6 @@ class RequestFailed(BusError):  # noqa: N818
     """The receiver's handler raised while it answered a request."""
 
 
-class AgentRaised(BusError):  # noqa: N818  # what an agent in its own process raised
-    """A handler in a process of its own raised; type and text are its message."""
-
-
-class Undeliverable(BusError):  # noqa: N818  # the sender's to handle
-    """A message cannot travel to the process of its receiver."""
-
-
-class AgentLost(BusError):  # noqa: N818
-    """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
-
-
 class AgentBlocked(BaseException):
     """Thrown into an agent's code that holds the event loop beyond its deadline.
 
@@ -82,6 +70,18 @@ class AgentBlocked(BaseException):
         """A class to throw: the interpreter makes the instance where it arrives."""
         told = f"agent {agent_id!r} has held the event loop for {ns / 1e9:.3g} s"
         return type("AgentBlocked", (cls,), {"told": told, "stretch": stretch})
+
+
+class AgentRaised(BusError):  # noqa: N818  # what an agent in its own process raised
+    """A handler in a process of its own raised; type and text are its message."""
+
+
+class Undeliverable(BusError):  # noqa: N818  # the sender's to handle
+    """A message cannot travel to the process of its receiver."""
+
+
+class AgentLost(BusError):  # noqa: N818
+    """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
 
 
 def describe(error: BaseException) -> str:

@@ -34,9 +34,9 @@ class BusParts:
     seed: of the back-off jitter; each agent draws from its own stream.
     admission: ``"immediate"`` applies what a waiting handler does when it does it; ``"tick"``
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
+    watchdog: whether a thread watches that no agent keeps the loop.
     processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
         like any other; by default not on a virtual clock, where a run is to be repeated.
-    watchdog: whether a thread watches that no agent keeps the loop.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class BusParts:
         policy: BusPolicy | None = None,
         admission: Literal["immediate", "tick"] = "immediate",
         on_escalation: Callable[[str], object] | None = None,
-        processes: bool | None = None,
         watchdog: bool = False,
+        processes: bool | None = None,
     ) -> None:
         if admission not in ("immediate", "tick"):
             raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
