@@ -259,7 +259,7 @@ def isolation() -> str:
         return f"{spread['best']:,.0f} {unit}", f"{spread['median']:,.0f} {unit}"
 
     rows = [("an agent is built, from its registration", *cells(found["start_ms"], "ms"))]
-    for symbols, told in found["tick"].items():
+    for symbols, told in sorted(found["tick"].items(), key=lambda entry: int(entry[0])):
         size = found["tick_bytes"][symbols]
         rows += [
             (f"a tick of {symbols} symbols, in the loop", *cells(told["loop"]["wall_us"], "µs")),
