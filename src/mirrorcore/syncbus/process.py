@@ -114,7 +114,7 @@ class Isolation:
     @staticmethod
     def _receive(agent: Agent, handlers: Handlers) -> None:
         agent.handlers = handlers
-        agent.mailbox.call_with(handlers.on_update)
+        agent.mailbox.on_update = handlers.on_update
         if not agent.mailbox.gated:
             agent.mailbox.rest()
 

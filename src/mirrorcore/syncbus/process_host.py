@@ -251,6 +251,8 @@ class Host:
             match effect:
                 case ["publish", dict(delta)]:
                     self._handle.publish(delta)
+                case ["deny", str(text)]:
+                    self._handle.deny(AgentRaised(text[:200]))
                 case ["save", bytes(checkpoint)]:
                     self._handle.save(checkpoint)
                 case _:
