@@ -656,7 +656,7 @@ def test_who_blocks_the_loop_in_c_is_named_and_moved_where_it_blocks_nobody() ->
         sleeper = bus._agents["sleeper"]
         made = factory(handle, None)
         sleeper.handlers = Handlers(**made)
-        sleeper.mailbox.call_with(sleeper.handlers.on_update)
+        sleeper.mailbox.on_update = sleeper.handlers.on_update
         source.publish({"x": 1.0})
         await until(lambda: bus.read("sleeper").state.get("home") is True)
         await until(lambda: details(events, EventKind.RELOCATED))
