@@ -21,7 +21,7 @@ import msgspec
 
 from mirrorcore.clock import MILLISECOND, SECOND, stamp_ns
 from mirrorcore.syncbus.faults import AgentBlocked, describe
-from mirrorcore.syncbus.interrupt import Interrupter, Starvation, agent_lines, opener_of
+from mirrorcore.syncbus.interrupt import Interrupter, Starvation, agents_part, lines_of
 from mirrorcore.syncbus.messages import Ending, Stall
 from mirrorcore.syncbus.window import Window
 
@@ -219,11 +219,11 @@ class Watchdog:
 
     def _take_lines(self, stretch: Stretch) -> FrameType | None:
         """Note where the agent is; returns the frame of the bus that called it."""
-        frame = self._interrupter.frame(self.thread_id)
-        opener = opener_of(frame)
-        if opener is not None and frame is not opener:
-            stretch.lines = agent_lines(frame, opener)
-        return opener
+        stack = self._interrupter.stack(self.thread_id)
+        depth = agents_part(stack)
+        if depth > 0:
+            stretch.lines = lines_of(stack[:depth])
+        return stack[depth] if depth >= 0 else None
 
     def _tell(self) -> None:
         while self._told:
