@@ -44,7 +44,7 @@ from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
 from mirrorcore.syncbus.watch import Watch
-from mirrorcore.syncbus.watchdog import Watchdog, WatchdogPolicy
+from mirrorcore.syncbus.watchdog import StallCallback, Watchdog, WatchdogPolicy
 
 __all__ = [
     "ALL",
@@ -81,6 +81,7 @@ __all__ = [
     "Series",
     "SourceHandle",
     "Stall",
+    "StallCallback",
     "StateError",
     "StateView",
     "SyncBus",

@@ -69,6 +69,7 @@ class Agent:
         "sent",
         "side_tasks",
         "skipped",
+        "slack_ns",
         "source",
         "spare",
         "staged",
@@ -136,7 +137,7 @@ class Agent:
         self.spare: HandlerTask | None = None
         self.success_rate = SuccessRate()
         self.failures = self.restarts = self.expired = self.blocked = self.zombies = 0
-        self.skipped = self.refused = 0
+        self.skipped = self.refused = self.slack_ns = 0
         self.lossless_accepted = self.lossless_handled = 0
         self.lossless_failed = self.lossless_dead = 0
 

@@ -412,6 +412,26 @@ class Dispatcher:
             self.supervisor.succeeded(agent)
         return True, result
 
+    def ahead(
+        self, agent: Agent, more: int, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
+        """Agent code that is run ahead of its turn; ``more`` deadlines longer than a call."""
+        window = self.window
+        agent.slack_ns = more * agent.policy.deadline_ns
+        window.agent = agent
+        try:
+            try:
+                return function(*args)
+            finally:
+                window.agent = None
+        except AgentBlocked:
+            window.agent = None
+            # Not judged here: it will do the same when its turn comes.
+            agent.overrun, agent.stall = False, None
+            raise
+        finally:
+            agent.slack_ns = 0
+
     def serve_critical(self) -> None:
         """Deliver every signal that waits, oldest first."""
         critical = self.critical

@@ -177,9 +177,12 @@ class Starvation:
         self._cpu = self._clock.cpu_ns()
         self._since = stamp_ns()
 
-    def overslept(self, pause: int) -> int:
-        """After a pause of ``pause`` ns: by how much it was too long because of that thread."""
+    def overslept(self, pause: int) -> tuple[int, int]:
+        """After a pause of ``pause`` ns: by how much it was too long (because of that thread,
+        because nothing ran)."""
         now, cpu = stamp_ns(), self._clock.cpu_ns()
         too_long, used = now - self._since - pause, cpu - self._cpu
         self._since, self._cpu = now, cpu
-        return too_long if too_long > self._LEAST and used > too_long // 4 else 0
+        if too_long < self._LEAST:
+            return 0, 0
+        return (too_long, 0) if used > too_long // 4 else (0, too_long - used)
