@@ -241,7 +241,7 @@ class Member:
     ) -> dict[str, Floats]:
         """The same for a whole block ahead of the loop: values are checked as publishing would."""
         if self.obedience is not None:
-            self.obedience.ahead(self)
+            self.obedience.ahead(self, len(market))
         outputs = self.evaluate(market, others, votes)
         return freeze_block(self.agent_id, outputs, len(market), self.bus_schema)
 

@@ -62,12 +62,15 @@ class Obedience:
                 await function()
             raise end()
 
-    def ahead(self, member: Member) -> None:
-        """Fail a call ahead of its turn if it, or the one whose turn it is, was ended."""
+    def ahead(self, member: Member, rows: int) -> None:
+        """Fail a call for ``rows`` rows ahead if the call of any of them was ended."""
         number = self._bus.call_number(member.agent_id)
-        for stall in (self._stalls.get(number), self._stalls.get(number + 1)):
-            if stall is not None and stall.raised:
-                raise AgentBlocked(f"agent {member.agent_id!r} held the loop, says the record")
+        if any(self._ended(call) for call in range(number, number + rows + 1)):
+            raise AgentBlocked(f"agent {member.agent_id!r} held the loop, says the record")
+
+    def _ended(self, call: int) -> bool:
+        stall = self._stalls.get(call)
+        return stall is not None and stall.raised
 
     def _end(self, member: Member, stall: Stall) -> Callable[[], AgentBlocked]:
         told = False
