@@ -65,7 +65,7 @@ class Obedience:
     def ahead(self, member: Member, rows: int) -> None:
         """Fail a call for ``rows`` rows ahead if the call of any of them was ended."""
         number = self._bus.call_number(member.agent_id)
-        if any(self._ended(call) for call in range(number, number + rows + 1)):
+        if any(self._ended(call) for call in range(number + 1, number + rows + 1)):
             raise AgentBlocked(f"agent {member.agent_id!r} held the loop, says the record")
 
     def _ended(self, call: int) -> bool:

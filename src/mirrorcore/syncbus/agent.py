@@ -36,6 +36,7 @@ class Agent:
 
     __slots__ = (
         "agent_id",
+        "ahead",
         "blocked",
         "breaker",
         "busy",
@@ -69,7 +70,6 @@ class Agent:
         "sent",
         "side_tasks",
         "skipped",
-        "slack_ns",
         "source",
         "spare",
         "staged",
@@ -137,7 +137,7 @@ class Agent:
         self.spare: HandlerTask | None = None
         self.success_rate = SuccessRate()
         self.failures = self.restarts = self.expired = self.blocked = self.zombies = 0
-        self.skipped = self.refused = self.slack_ns = 0
+        self.skipped = self.refused = self.ahead = 0
         self.lossless_accepted = self.lossless_handled = 0
         self.lossless_failed = self.lossless_dead = 0
 

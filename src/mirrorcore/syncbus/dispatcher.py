@@ -413,11 +413,11 @@ class Dispatcher:
         return True, result
 
     def ahead(
-        self, agent: Agent, more: int, function: Callable[..., Any], args: tuple[Any, ...]
+        self, agent: Agent, rows: int, function: Callable[..., Any], args: tuple[Any, ...]
     ) -> Any:
-        """Agent code that is run ahead of its turn; ``more`` deadlines longer than a call."""
+        """Agent code that is run ahead of its turn, for ``rows`` calls at once."""
         window = self.window
-        agent.slack_ns = more * agent.policy.deadline_ns
+        agent.ahead = rows
         window.agent = agent
         try:
             try:
@@ -426,11 +426,9 @@ class Dispatcher:
                 window.agent = None
         except AgentBlocked:
             window.agent = None
-            # Not judged here: it will do the same when its turn comes.
-            agent.overrun, agent.stall = False, None
             raise
         finally:
-            agent.slack_ns = 0
+            agent.ahead = 0
 
     def serve_critical(self) -> None:
         """Deliver every signal that waits, oldest first."""

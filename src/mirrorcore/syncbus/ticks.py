@@ -69,7 +69,7 @@ class Ticks(BusParts):
         What it raises is the caller's. ``rows`` is how many calls it stands for: so many deadlines
         it has.
         """
-        return self._dispatcher.ahead(self._agent(agent_id), rows - 1, function, args)
+        return self._dispatcher.ahead(self._agent(agent_id), rows, function, args)
 
     def ready_ahead(self, agent_id: str) -> bool:
         """Whether the agent may be evaluated for a whole block at once: it runs and nothing is

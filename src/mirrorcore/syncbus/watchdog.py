@@ -223,7 +223,8 @@ class Watchdog:
         return policy.poll_ns if reached else MILLISECOND
 
     def _deadline(self, agent: Agent) -> int:
-        return (self.policy.deadline_ns or agent.policy.deadline_ns) + agent.slack_ns
+        own = agent.policy.deadline_ns
+        return (self.policy.deadline_ns or own) + max(0, agent.ahead - 1) * own
 
     def _exempt(self, stretch: Stretch, agent: Agent) -> bool:
         return self._only is not None and (agent.agent_id, stretch.call) not in self._only
@@ -264,8 +265,8 @@ class Watchdog:
         if (stretch.late or starved) and not stretch.named:
             self._told.append(stall)
         supervisor = self._supervisor()
-        if supervisor is None:
-            return
+        if supervisor is None or agent.ahead:
+            return  # what is done ahead is on nobody's account: it follows in its turn
         if stretch.late or (starved and stretch.starved > _CERTAIN):
             supervisor.stalled(agent, stall)
         else:
