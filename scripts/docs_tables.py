@@ -136,6 +136,10 @@ def _bus() -> Any:
     return json.loads(path.read_text(encoding="utf-8"))["figures"]
 
 
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
 def bus_rows() -> str:
     """The rows of the design for the bus, and those the research adds."""
     found = _bus()
@@ -146,8 +150,8 @@ def bus_rows() -> str:
             row["name"],
             f"{'≤' if row['at_most'] else '≥'} {row['bar']:,g} {row['unit']}".rstrip(),
             f"{row['aim']:,g}",
-            f"{row['measured']:,.3g} ({row['statistic']})",
-            f"{spread['best']:,.3g} .. {spread['worst']:,.3g}",
+            f"{_short(row['measured'])} ({row['statistic']})",
+            f"{_short(spread['best'])} .. {_short(spread['worst'])}",
             "yes" if row["met"] else "**no**",
         )
 
@@ -178,10 +182,7 @@ def bus_cost() -> str:
 
     return table(
         ("", *(column[0] for column in columns)),
-        (
-            (label, *(cell(label, *column[1:]) for column in columns))
-            for label in found["cost"]["sync"]["burst"]["100"]
-        ),
+        ((label, *(cell(label, *column[1:]) for column in columns)) for label in found["order"]),
     )
 
 
@@ -201,6 +202,10 @@ def bus_harm() -> str:
         yield f"{slow['published_share']['median']:.0%}"
         yield f"{median(slow, 'slow_pending')}; {median(slow, 'slow_age_ms')} ms"
         yield f"{raising[label]['lost_by_others']:,} of {raising[label]['due_to_others']:,}"
+        behind = found["backlog"][label]
+        yield (
+            f"{behind['us']['median'] / 1e3:,.1f} ms, {behind['calls_before']['median']:,.0f} calls"
+        )
         yield f"{found['cold']['1000'][label]['ns']['median']:,.0f}"
         joining, churning = (found["registration"][kind] for kind in ("joining", "churning"))
         yield (
@@ -217,11 +222,12 @@ def bus_harm() -> str:
             "published then",
             "waiting for it; age",
             "lost by others while one raises",
+            "last of 1,000 backlogged agents hears a stop, after",
             "first publish, ns",
             "register / come and go, us",
             "bytes an idle agent",
         ),
-        map(row, found["lacks"]),
+        (row(label) for label in found["order"] if label in found["lacks"]),
     )
 
 
@@ -233,7 +239,8 @@ def bus_rivals() -> str:
         ("", "what it lacks"),
         (
             (f"{label} {versions.get(label, '')}".rstrip(), f"{lacks[0].upper()}{lacks[1:]}.")
-            for label, lacks in found["lacks"].items()
+            for label in found["order"]
+            if (lacks := found["lacks"].get(label))
         ),
     )
 

@@ -39,7 +39,7 @@ def fresh_watch() -> Stopwatch:
 
 
 async def interleaved(turns: Mapping[str, Turn], rounds: int, *, warm_up: bool = True) -> Figures:
-    """``rounds`` rounds of figures, a round of warming up thrown away before."""
+    """``rounds`` rounds of figures; a round of warming up is thrown away before."""
     found: Figures = {name: [] for name in turns}
     for number in range(rounds + warm_up):
         for name, turn in turns.items():

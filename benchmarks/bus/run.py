@@ -10,7 +10,16 @@ import numpy as np
 from benchmarks.bus.rivals import MODES, BareLoop, Ours, left_out, present
 from benchmarks.bus.rounds import Figures, ratio, spread
 from benchmarks.bus.rows import cost_rows, memory_row, more_rows, slow_row, stop_rows
-from benchmarks.bus.scenarios import cold, cost, latency, memory, raising, registration, stop
+from benchmarks.bus.scenarios import (
+    backlog,
+    cold,
+    cost,
+    latency,
+    memory,
+    raising,
+    registration,
+    stop,
+)
 from benchmarks.measure import calibration, machine
 
 SIZES = (10, 100, 1_000)
@@ -28,7 +37,7 @@ SEED = 4
 
 def costs(*, quick: bool) -> dict[tuple[str, int, str], Figures]:
     """CPU of a delivery in every pattern at every size; each size in a loop of its own."""
-    rounds, deliveries = (2, 2_000) if quick else (ROUNDS, 20_000)
+    rounds, deliveries = (1, 2_000) if quick else (ROUNDS, 20_000)
     rivals = [*present(), *MODES]
     found: dict[tuple[str, int, str], Figures] = {}
     for handlers in ("sync", "async"):
@@ -46,7 +55,7 @@ def costs(*, quick: bool) -> dict[tuple[str, int, str], Figures]:
 def latencies(*, quick: bool) -> latency.Runs:
     """Of all of them; a p99 is a restless figure, so ours is taken more often."""
     if quick:
-        return asyncio.run(latency.measure(present(), 1, 0.2))
+        return asyncio.run(latency.measure(present(), 1, 0.15))
     runs = asyncio.run(latency.measure(present(), LATENCY_ROUNDS, 1.5))
     more = asyncio.run(latency.measure([Ours], MORE_ROUNDS, 1.5))
     for kind, told in more.items():
@@ -65,8 +74,9 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         registration.measure(rivals, 1_000, rounds, 50 if quick else 2_000)
     )
     idle = asyncio.run(memory.measure(rivals))
-    lost = asyncio.run(raising.measure(rivals, 200 if quick else 500))
+    lost = asyncio.run(raising.measure(rivals, *((200, 2.0) if quick else (500,))))
     runs = latencies(quick=quick)
+    behind = asyncio.run(backlog.measure(rivals, rounds))
     stopped = asyncio.run(stop.measure(3 if quick else 100, SEED))
     rows = [
         *cost_rows(spent),
@@ -82,6 +92,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         "calibration": {"before": before, "after": calibration()},
         "versions": {rival.label: rival.version() for rival in rivals if rival.distribution},
         "left_out": [rival.label for rival in left_out()],
+        "order": [rival.label for rival in (*rivals, *MODES)],
         "lacks": {rival.label: rival.lacks for rival in rivals},
         "cost": cost_document(spent),
         "cold": {str(n): multiples(figures) for n, figures in first.items()},
@@ -89,6 +100,10 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         "latency": latency_document(runs),
         "raising": lost,
         "stop": stop_document(stopped),
+        "backlog": {
+            label: {name: spread(turns) for name, turns in told.items()}
+            for label, told in behind.items()
+        },
         "bytes_per_idle_agent": idle,
         "rows": [row.document() for row in rows],
         "more": [row.document() for row in more],

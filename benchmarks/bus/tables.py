@@ -30,6 +30,8 @@ def shown(found: Cell) -> Iterator[str]:
     yield raising_table(found["raising"])
     yield f"Stop, {found['stop']['runs']} runs, {found['stop']['agents']:,} flooded agents, us"
     yield stop_table(found["stop"]["us"])
+    yield "Stop behind 100 waiting deltas for each of 1,000 agents: until the last has heard it"
+    yield backlog_table(found["backlog"])
     yield "Bytes of an idle agent with 5 interests"
     yield table(["", "bytes"], [[k, f"{v:,}"] for k, v in found["bytes_per_idle_agent"].items()])
     yield "The rows of the design"
@@ -102,6 +104,15 @@ def stop_table(us: Mapping[str, Cell]) -> str:
         for name, told in us.items()
     ]
     return table(["", "p50", "p99", "max"], rows)
+
+
+def backlog_table(found: Mapping[str, Cell]) -> str:
+    rows = []
+    for label, told in found.items():
+        us = told["us"]
+        spread = f"{us['median']:,.0f} ({us['best']:,.0f} .. {us['worst']:,.0f})"
+        rows.append([label, spread, f"{told['calls_before']['median']:,.0f}"])
+    return table(["", "us", "ordinary calls before"], rows)
 
 
 def rows_table(rows: list[dict[str, Any]]) -> str:

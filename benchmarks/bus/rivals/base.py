@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 Handler = Callable[[Any], Any]
 Delta = dict[str, float]
 
+STOP = "stop"
+"""The field of a message that says so, where there is no better way."""
+
 
 class Rival(ABC):
     """One way to bring what one agent says to those who want to know.
@@ -72,6 +75,14 @@ class Rival(ABC):
         """The fields of a message as its handler got it."""
         found: Mapping[str, Any] = message
         return found
+
+    async def stop(self) -> None:
+        """Tell every agent to stop, by the quickest way there is; back when it is on its way."""
+        await self.broadcast({STOP: 1.0})
+
+    def is_stop(self, message: Any) -> bool:
+        """Whether a message is that of :meth:`stop`."""
+        return STOP in self.fields(message)
 
     def pending(self, agent: int) -> int | None:
         """Calls that wait for ``agent``; None where the rival keeps nothing for it."""

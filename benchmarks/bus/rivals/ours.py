@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from benchmarks.bus.rivals.base import Delta, Handler, Rival
-from mirrorcore.syncbus import AgentHandle, Interest, SyncBus
+from mirrorcore.syncbus import ALL, AgentHandle, Interest, SyncBus
 
 Mode = Literal["latest", "every", "eager"]
 
@@ -34,6 +34,7 @@ class Ours(Rival):
             interests=[Interest(f"agent{source}", mode=self.mode) for source in interests],
             on_update=handler,
             on_tick=handler,
+            on_signal=handler,
         )
 
     def remove(self, agent: int) -> None:
@@ -58,6 +59,13 @@ class Ours(Rival):
 
     async def drain(self) -> None:
         self.bus.settle()
+
+    async def stop(self) -> None:
+        self.bus.signal(ALL, "stop")
+        self.bus.settle()
+
+    def is_stop(self, message: Any) -> bool:
+        return bool(message == "stop")
 
     def fields(self, message: Any) -> Mapping[str, Any]:
         found: Mapping[str, Any] = message.fields

@@ -26,4 +26,6 @@ def _turn(rival: type[Rival], agents: int) -> Turn:
 
 async def measure(rivals: Sequence[type[Rival]], agents: int, rounds: int) -> Figures:
     """{rival: CPU ns per delivery of the first burst on a new bus, in each round}."""
-    return await interleaved({rival.label: _turn(rival, agents) for rival in rivals}, rounds)
+    return await interleaved(
+        {rival.label: _turn(rival, agents) for rival in rivals}, rounds, warm_up=rounds > 1
+    )

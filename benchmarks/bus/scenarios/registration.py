@@ -51,10 +51,14 @@ async def measure(
     rivals: Sequence[type[Rival]], agents: int, rounds: int, comings: int
 ) -> tuple[Figures, Figures]:
     """CPU ns of registering one agent, and of one that registers and is removed; by rival."""
-    joined = await interleaved({rival.label: _joining(rival, agents) for rival in rivals}, rounds)
+    joined = await interleaved(
+        {rival.label: _joining(rival, agents) for rival in rivals}, rounds, warm_up=rounds > 1
+    )
     rings = {rival.label: await Ring.of(rival, agents) for rival in rivals}
     churned = await interleaved(
-        {label: _churning(ring, comings) for label, ring in rings.items()}, rounds
+        {label: _churning(ring, comings) for label, ring in rings.items()},
+        rounds,
+        warm_up=rounds > 1,
     )
     for ring in rings.values():
         before = ring.calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -18,6 +18,9 @@ from mirrorcore.syncbus.policy import AgentPolicy
 from mirrorcore.syncbus.source import StateSource
 from mirrorcore.syncbus.supervision import LifeState, RestartWindow
 from mirrorcore.syncbus.task import HandlerTask
+
+if TYPE_CHECKING:
+    from mirrorcore.syncbus.process_host import Host
 
 Handler = Callable[[Any], Any]
 
@@ -48,6 +51,7 @@ class Agent:
         "flooded",
         "handle",
         "handlers",
+        "host",
         "incarnation",
         "index",
         "interests",
@@ -121,6 +125,7 @@ class Agent:
         self.paused = False
         self.token: object | None = object()
         self.handle: Any = None
+        self.host: Host | None = None
         self.checkpoint: bytes | None = None
         self.busy: HandlerTask | None = None
         self.side_tasks: list[HandlerTask] = []
@@ -151,6 +156,8 @@ class Agent:
     @property
     def callable(self) -> bool:
         """Whether it may be called now, as far as its life goes."""
+        if self.host is not None and not self.host.begun:
+            return False
         return not self.paused and self.state in (LifeState.RUNNING, LifeState.PROBING)
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from mirrorcore.syncbus.faults import (
     Expired,
     FloodError,
     RequestFailed,
+    Undeliverable,
     describe,
 )
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.source import StateSource
     from mirrorcore.syncbus.storm import StormWatch
     from mirrorcore.syncbus.supervisor import Supervisor
+
+
+_NEVER = 1 << 62
 
 
 class Dispatcher:
@@ -535,6 +539,13 @@ class Dispatcher:
         self.watched[agent.agent_id] = agent
         self.supervisor.schedule_sweep()
 
+    def engage(self, agent: Agent, coro: Coroutine[Any, Any, None]) -> None:
+        """Keep ``agent`` busy with ``coro``, a call that no deadline of the bus ends."""
+        agent.mailbox.calls += 1
+        self._begin(agent, coro, None, side=False)
+        if agent.busy is not None:
+            agent.busy.deadline = _NEVER
+
     def _run_without_loop(self, agent: Agent, coro: Any, envelope: Envelope | None) -> None:
         self.window.agent = agent
         try:
@@ -597,7 +608,10 @@ class Dispatcher:
             self.watched.pop(agent.agent_id, None)
         agent.took(stamp_ns() - task.started)
         error = task.error
-        if error is None and (task.flooded or agent.flooded):
+        flooded = task.flooded or agent.flooded
+        # Its gate was closed while it waited, and is opened below: a flood closed it once more.
+        agent.flooded = False
+        if error is None and flooded:
             error = FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
         self._done(agent, envelope, error, task.value)
         self.supervisor.refresh_gate(agent)
@@ -612,6 +626,10 @@ class Dispatcher:
     def _done(
         self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
     ) -> None:
+        if isinstance(error, Undeliverable) and envelope is not None:
+            # Nobody but its sender is to blame for a message that cannot get where it is read.
+            self.supervisor.bury(agent, envelope, error.message, RequestFailed)
+            return
         if error is not None:
             if envelope is not None:
                 self._answer_failure(agent, envelope, error)
