@@ -159,7 +159,14 @@ def _run(
     again: Again,
 ) -> None:
     source = recorded.source
-    swarm = assemble(recorded.config, source, recorded.info.id, without=recorded.without)
+    swarm = assemble(
+        recorded.config,
+        source,
+        recorded.info.id,
+        without=recorded.without,
+        # Where the record says when answers came, they have to come as they did.
+        processes=recorded.by_records,
+    )
     tape = _Tape(recorded, swarm, again)
     engine = Engine(swarm.parts, [tape], delay=recorded.delay)
     pace = _pace(recorded, swarm)
@@ -174,6 +181,7 @@ def _run(
             restore(swarm, engine, stretch.start[1])
         else:
             warm_up(engine, source, recorded.first)
+        await swarm.parts.bus.started()
         for member in swarm.members:
             member.reads = Reads()
         begun = stretch.start is not None
@@ -193,8 +201,11 @@ def _run(
                     look(swarm, tape.last, tuple(tape.cuts), tape.ended)
 
     deadline = PAPER_DEADLINE_NS if recorded.by_records else HISTORY_DEADLINE_NS
-    with watching(swarm, deadline, None, stalls):
-        drive(VirtualTimeLoop(VirtualClock()), work())
+    try:
+        with watching(swarm, deadline, None, stalls):
+            drive(VirtualTimeLoop(VirtualClock()), work())
+    finally:
+        swarm.parts.bus.isolation.close()
 
 
 def _pace(recorded: Recorded, swarm: Swarm) -> Pace:

@@ -48,7 +48,7 @@ class Agent:
         "expired",
         "factory",
         "failures",
-        "flooded",
+        "fault",
         "handle",
         "handlers",
         "host",
@@ -133,7 +133,9 @@ class Agent:
         self.staged: list[Callable[[], object]] = []
         self.staged_publishes = 0
         self.outcomes: list[HandlerTask] = []
-        self.overrun = self.flooded = self.native = False
+        self.overrun = self.native = False
+        # What the call under way must not have done: it has failed, whatever it returns.
+        self.fault: Exception | None = None
         self.stall: Stall | None = None
         self.sender = ""
         self.sent = 0

@@ -39,7 +39,7 @@ def at_rest(dispatcher: Dispatcher, agents: Iterable[Agent]) -> bool:
         or agent.outcomes
         or agent.zombies
         or agent.overrun
-        or agent.flooded
+        or agent.fault is not None
         or agent.mailbox.inbox
         or agent.mailbox.signals
         or any(_streams(edge) for edge in agent.mailbox.edges.values())

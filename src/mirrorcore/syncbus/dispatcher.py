@@ -230,12 +230,12 @@ class Dispatcher:
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
             if mailbox.gated or mailbox.inbox or mailbox.pending:
                 mailbox.rest()
             else:
-                mailbox.held = not mailbox.pushes
+                mailbox.held = mailbox.on_update is None
         return calls
 
     def _deliver_states(  # noqa: PLR0912  # the hot path
@@ -299,6 +299,8 @@ class Dispatcher:
         """
         mailbox = agent.mailbox
         while True:
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
             if self.critical:
                 self.serve_critical()
                 self.current = agent
@@ -338,8 +340,8 @@ class Dispatcher:
                 self._overran(agent)
         finally:
             self.current = outer
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
 
     def call_within(self, edge: Edge) -> bool:
@@ -377,8 +379,8 @@ class Dispatcher:
         finally:
             self._within.pop()
             self.current = outer
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
             window.agent = whose
         return True
@@ -406,11 +408,11 @@ class Dispatcher:
         finally:
             self.current = outer
             agent.took(stamp_ns() - started)
-            flooded = agent.flooded
-            if flooded:
-                self._flooded(agent)
+            fault = agent.fault
+            if fault is not None:
+                self._faulted(agent, fault)
                 self.supervisor.refresh_gate(agent)
-        if flooded:
+        if fault is not None:
             return False, None
         if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
@@ -462,8 +464,8 @@ class Dispatcher:
                     self._returned(agent, result, None, side=True)
                 elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
         self.current = None
 
     def _deliver(self, agent: Agent, envelope: Envelope) -> None:
@@ -582,8 +584,8 @@ class Dispatcher:
             agent.staging = False
             if task.zombie:
                 agent.token = token
-            elif agent.flooded:
-                task.flooded, agent.flooded = True, False
+            elif agent.fault is not None:
+                task.fault, agent.fault = agent.fault, None
         self.nudge()
 
     def _finished(self, task: HandlerTask) -> None:
@@ -608,11 +610,11 @@ class Dispatcher:
             self.watched.pop(agent.agent_id, None)
         agent.took(stamp_ns() - task.started)
         error = task.error
-        flooded = task.flooded or agent.flooded
+        fault = task.fault or agent.fault
         # Its gate was closed while it waited, and is opened below: a flood closed it once more.
-        agent.flooded = False
-        if error is None and flooded:
-            error = FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
+        agent.fault = None
+        if error is None:
+            error = fault
         self._done(agent, envelope, error, task.value)
         self.supervisor.refresh_gate(agent)
 
@@ -667,16 +669,21 @@ class Dispatcher:
 
     def flood(self, agent: Agent, what: str, limit: int) -> None:
         """``agent`` goes beyond what one call may do: nothing more of it until it is judged."""
-        agent.flooded = True
-        agent.mailbox.gated = agent.mailbox.urgent = True
         agent.refused += 1
-        raise FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
+        agent.mailbox.gated = True
+        error = FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
+        self.fault(agent, error)
+        raise error
 
-    def _flooded(self, agent: Agent) -> None:
-        """A call that flooded is a failure, also where the handler hid the error."""
-        self.supervisor.failed(
-            agent, FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
-        )
+    def fault(self, agent: Agent, error: Exception) -> None:
+        """``agent`` does what it must not: its call has failed, also where it hides the error."""
+        if self.current is agent:
+            agent.fault = error
+            agent.mailbox.urgent = True
+
+    def _faulted(self, agent: Agent, error: Exception) -> None:
+        """The call that did it has ended without saying so."""
+        self.supervisor.failed(agent, error)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

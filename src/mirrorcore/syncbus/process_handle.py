@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from mirrorcore.syncbus.faults import FloodError, StateError, UndeclaredReadError
+from mirrorcore.syncbus.faults import FloodError, StateError, UndeclaredReadError, describe
 from mirrorcore.syncbus.messages import Gap, Interest, StateView, Update
 from mirrorcore.syncbus.process_frames import unpack
 from mirrorcore.syncbus.process_pending import Pending
@@ -129,7 +129,11 @@ class ProcessHandle:
         self._burst += 1
         if self._burst > self._hello.publishes:
             raise self._flood("published")
-        frozen = freeze_delta(self.agent_id, delta, self._schema)
+        try:
+            frozen = freeze_delta(self.agent_id, delta, self._schema)
+        except StateError as error:
+            self.deny(error)
+            raise
         own = self._view(self.agent_id)
         state = MappingProxyType({**own.state, **frozen})
         version, now = own.version + 1, self.clock.now()
@@ -186,6 +190,10 @@ class ProcessHandle:
             raise StateError(f"a checkpoint is bytes, was a {type(checkpoint).__name__}")
         self.checkpoint = checkpoint
         self._effect("save", checkpoint)
+
+    def deny(self, error: Exception) -> None:
+        """The agent reached for what is not its own: its call has failed, whatever it returns."""
+        self._effect("deny", describe(error))
 
     # -- for the worker -----------------------------------------------------------------------
 

@@ -80,14 +80,13 @@ class Supervisor:
     def failed(self, agent: Agent, error: BaseException) -> None:
         """A call of ``agent`` failed."""
         if isinstance(error, AgentBlocked):
-            if agent.flooded:
-                agent.flooded = False
+            agent.fault = None
             self.expire(agent)
             return
         kind = EventKind.FLOOD if isinstance(error, FloodError) else EventKind.FAILURE
         self._count_failure(agent, kind, describe(error))
-        if agent.flooded:
-            agent.flooded = False
+        if agent.fault is not None:
+            agent.fault = None
             agent.mailbox.gated = not agent.callable or agent.busy is not None
         if agent.down:
             return
@@ -331,7 +330,7 @@ class Supervisor:
             finally:
                 window.agent = None
                 self._dispatcher.current = outer
-            agent.mailbox.call_with(agent.handlers.on_update)
+            agent.mailbox.on_update = agent.handlers.on_update
         for edge in agent.mailbox.edges.values():
             edge.renew()
             self._dispatcher.watch_block(edge.source)
