@@ -57,6 +57,7 @@ def evidence_facts(found: dict[str, Any]) -> Facts:
         yield f"{name} holds", found[name]["passed"] is not False
     years = found["null_world"]["figures"]["cost 0"]["years"]
     yield "null world: residual 0", all(float(y["accounting_residual"]) == 0 for y in years)
+    yield "chaos: the others get everything", found["bus_chaos"]["figures"]["met"]["every cell"]
     yield "simulator: prefix-invariant", found["simulator"]["figures"]["prefix_invariant"]
 
 

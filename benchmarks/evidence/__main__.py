@@ -19,6 +19,7 @@ POINTS = (
     "bus_speed",
     "bus_stop",
     "bus_memory",
+    "bus_chaos",
     "lookahead",
     "spectators",
     "null_world",

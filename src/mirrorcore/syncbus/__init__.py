@@ -11,6 +11,8 @@ from mirrorcore.syncbus.bus import HighPerformanceSyncBus, ResilientSyncBus, Syn
 from mirrorcore.syncbus.faults import (
     AgentBlocked,
     AgentDown,
+    AgentLost,
+    AgentRaised,
     BusError,
     Expired,
     FloodError,
@@ -41,6 +43,9 @@ from mirrorcore.syncbus.messages import (
     Update,
 )
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
+from mirrorcore.syncbus.process_factory import ProcessFactory
+from mirrorcore.syncbus.process_handle import ProcessHandle
+from mirrorcore.syncbus.process_limits import ProcessPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
 from mirrorcore.syncbus.watch import Watch
@@ -51,7 +56,9 @@ __all__ = [
     "AgentBlocked",
     "AgentDown",
     "AgentHandle",
+    "AgentLost",
     "AgentPolicy",
+    "AgentRaised",
     "AgentStatistics",
     "BreakerPolicy",
     "BreakerState",
@@ -73,6 +80,9 @@ __all__ = [
     "LaneFull",
     "LifeState",
     "Missed",
+    "ProcessFactory",
+    "ProcessHandle",
+    "ProcessPolicy",
     "RegistrationError",
     "Reply",
     "RequestFailed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -18,6 +18,9 @@ from mirrorcore.syncbus.policy import AgentPolicy
 from mirrorcore.syncbus.source import StateSource
 from mirrorcore.syncbus.supervision import LifeState, RestartWindow
 from mirrorcore.syncbus.task import HandlerTask
+
+if TYPE_CHECKING:
+    from mirrorcore.syncbus.process_host import Host
 
 Handler = Callable[[Any], Any]
 
@@ -44,9 +47,10 @@ class Agent:
         "expired",
         "factory",
         "failures",
-        "flooded",
+        "fault",
         "handle",
         "handlers",
+        "host",
         "incarnation",
         "index",
         "interests",
@@ -120,6 +124,7 @@ class Agent:
         self.paused = False
         self.token: object | None = object()
         self.handle: Any = None
+        self.host: Host | None = None
         self.checkpoint: bytes | None = None
         self.busy: HandlerTask | None = None
         self.side_tasks: list[HandlerTask] = []
@@ -127,7 +132,9 @@ class Agent:
         self.staged: list[Callable[[], object]] = []
         self.staged_publishes = 0
         self.outcomes: list[HandlerTask] = []
-        self.overrun = self.flooded = self.native = False
+        self.overrun = self.native = False
+        # What the call under way must not have done: it has failed, whatever it returns.
+        self.fault: Exception | None = None
         self.stall: Stall | None = None
         self.sender = ""
         self.sent = 0
@@ -150,6 +157,8 @@ class Agent:
     @property
     def callable(self) -> bool:
         """Whether it may be called now, as far as its life goes."""
+        if self.host is not None and not self.host.begun:
+            return False
         return not self.paused and self.state in (LifeState.RUNNING, LifeState.PROBING)
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from mirrorcore.syncbus.faults import (
     Expired,
     FloodError,
     RequestFailed,
+    Undeliverable,
     describe,
 )
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.source import StateSource
     from mirrorcore.syncbus.storm import StormWatch
     from mirrorcore.syncbus.supervisor import Supervisor
+
+
+_NEVER = 1 << 62
 
 
 class Dispatcher:
@@ -226,8 +230,8 @@ class Dispatcher:
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
             if mailbox.gated or mailbox.inbox or mailbox.pending:
                 mailbox.rest()
             else:
@@ -295,6 +299,8 @@ class Dispatcher:
         """
         mailbox = agent.mailbox
         while True:
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
             if self.critical:
                 self.serve_critical()
                 self.current = agent
@@ -334,8 +340,8 @@ class Dispatcher:
                 self._overran(agent)
         finally:
             self.current = outer
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
 
     def call_within(self, edge: Edge) -> bool:
@@ -373,8 +379,8 @@ class Dispatcher:
         finally:
             self._within.pop()
             self.current = outer
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
             window.agent = whose
         return True
@@ -402,11 +408,11 @@ class Dispatcher:
         finally:
             self.current = outer
             agent.took(stamp_ns() - started)
-            flooded = agent.flooded
-            if flooded:
-                self._flooded(agent)
+            fault = agent.fault
+            if fault is not None:
+                self._faulted(agent, fault)
                 self.supervisor.refresh_gate(agent)
-        if flooded:
+        if fault is not None:
             return False, None
         if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
@@ -440,8 +446,8 @@ class Dispatcher:
                     self._returned(agent, result, None, side=True)
                 elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
         self.current = None
 
     def _deliver(self, agent: Agent, envelope: Envelope) -> None:
@@ -517,6 +523,13 @@ class Dispatcher:
         self.watched[agent.agent_id] = agent
         self.supervisor.schedule_sweep()
 
+    def engage(self, agent: Agent, coro: Coroutine[Any, Any, None]) -> None:
+        """Keep ``agent`` busy with ``coro``, a call that no deadline of the bus ends."""
+        agent.mailbox.calls += 1
+        self._begin(agent, coro, None, side=False)
+        if agent.busy is not None:
+            agent.busy.deadline = _NEVER
+
     def _run_without_loop(self, agent: Agent, coro: Any, envelope: Envelope | None) -> None:
         self.window.agent = agent
         try:
@@ -553,8 +566,8 @@ class Dispatcher:
             agent.staging = False
             if task.zombie:
                 agent.token = token
-            elif agent.flooded:
-                task.flooded, agent.flooded = True, False
+            elif agent.fault is not None:
+                task.fault, agent.fault = agent.fault, None
         self.nudge()
 
     def _finished(self, task: HandlerTask) -> None:
@@ -579,8 +592,11 @@ class Dispatcher:
             self.watched.pop(agent.agent_id, None)
         agent.took(stamp_ns() - task.started)
         error = task.error
-        if error is None and (task.flooded or agent.flooded):
-            error = FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
+        fault = task.fault or agent.fault
+        # Its gate was closed while it waited, and is opened below: a flood closed it once more.
+        agent.fault = None
+        if error is None:
+            error = fault
         self._done(agent, envelope, error, task.value)
         self.supervisor.refresh_gate(agent)
 
@@ -594,6 +610,10 @@ class Dispatcher:
     def _done(
         self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
     ) -> None:
+        if isinstance(error, Undeliverable) and envelope is not None:
+            # Nobody but its sender is to blame for a message that cannot get where it is read.
+            self.supervisor.bury(agent, envelope, error.message, RequestFailed)
+            return
         if error is not None:
             if envelope is not None:
                 self._answer_failure(agent, envelope, error)
@@ -631,16 +651,21 @@ class Dispatcher:
 
     def flood(self, agent: Agent, what: str, limit: int) -> None:
         """``agent`` goes beyond what one call may do: nothing more of it until it is judged."""
-        agent.flooded = True
-        agent.mailbox.gated = agent.mailbox.urgent = True
         agent.refused += 1
-        raise FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
+        agent.mailbox.gated = True
+        error = FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
+        self.fault(agent, error)
+        raise error
 
-    def _flooded(self, agent: Agent) -> None:
-        """A call that flooded is a failure, also where the handler hid the error."""
-        self.supervisor.failed(
-            agent, FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
-        )
+    def fault(self, agent: Agent, error: Exception) -> None:
+        """``agent`` does what it must not: its call has failed, also where it hides the error."""
+        if self.current is agent:
+            agent.fault = error
+            agent.mailbox.urgent = True
+
+    def _faulted(self, agent: Agent, error: Exception) -> None:
+        """The call that did it has ended without saying so."""
+        self.supervisor.failed(agent, error)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

@@ -72,6 +72,18 @@ class AgentBlocked(BaseException):
         return type("AgentBlocked", (cls,), {"told": told, "stretch": stretch})
 
 
+class AgentRaised(BusError):  # noqa: N818  # what an agent in its own process raised
+    """A handler in a process of its own raised; type and text are its message."""
+
+
+class Undeliverable(BusError):  # noqa: N818  # the sender's to handle
+    """A message cannot travel to the process of its receiver."""
+
+
+class AgentLost(BusError):  # noqa: N818
+    """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
+
+
 def describe(error: BaseException) -> str:
     """Type and message of ``error``, at most 200 characters, whatever its ``__str__`` does."""
     try:

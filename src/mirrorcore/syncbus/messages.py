@@ -126,6 +126,8 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     ISOLATED = "isolated"
     RELOCATED = "relocated"
+    NOT_RELOCATED = "not_relocated"
+    UNREADABLE = "unreadable"
     DEAD_LETTER = "dead_letter"
     REJECTED_PUBLISH = "rejected_publish"
     OBSERVER_FAILURE = "observer_failure"

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Literal
 
-from mirrorcore.clock import Clock, LiveClock
+from mirrorcore.clock import Clock, LiveClock, VirtualClock
 from mirrorcore.syncbus.agent import Agent
 from mirrorcore.syncbus.dispatcher import Dispatcher
 from mirrorcore.syncbus.faults import (
@@ -18,6 +18,7 @@ from mirrorcore.syncbus.messages import Stall
 from mirrorcore.syncbus.observers import Observers
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.post import PostOffice
+from mirrorcore.syncbus.process import Isolation
 from mirrorcore.syncbus.registry import Registry
 from mirrorcore.syncbus.storm import StormWatch
 from mirrorcore.syncbus.supervisor import Supervisor
@@ -34,6 +35,8 @@ class BusParts:
     admission: ``"immediate"`` applies what a waiting handler does when it does it; ``"tick"``
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
     watchdog: whether a thread watches that no agent keeps the loop.
+    processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
+        like any other; by default not on a virtual clock, where a run is to be repeated.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class BusParts:
         admission: Literal["immediate", "tick"] = "immediate",
         on_escalation: Callable[[str], object] | None = None,
         watchdog: bool = False,
+        processes: bool | None = None,
     ) -> None:
         if admission not in ("immediate", "tick"):
             raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
@@ -70,6 +74,13 @@ class BusParts:
             self._observers,
             self.policy,
             self._registry.sources.__contains__,
+        )
+        self.isolation = Isolation(
+            self.clock,
+            self._dispatcher,
+            self._supervisor,
+            self._registry.sources,
+            real=not isinstance(self.clock, VirtualClock) if processes is None else processes,
         )
         self._tickers: list[Agent] = []
         self._watches = 0

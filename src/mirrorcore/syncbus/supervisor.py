@@ -13,6 +13,7 @@ from mirrorcore.syncbus.agent import Agent, Handlers
 from mirrorcore.syncbus.faults import (
     AgentBlocked,
     AgentDown,
+    AgentLost,
     BusError,
     Expired,
     FloodError,
@@ -79,18 +80,19 @@ class Supervisor:
     def failed(self, agent: Agent, error: BaseException) -> None:
         """A call of ``agent`` failed."""
         if isinstance(error, AgentBlocked):
-            if agent.flooded:
-                agent.flooded = False
+            agent.fault = None
             self.expire(agent)
             return
         kind = EventKind.FLOOD if isinstance(error, FloodError) else EventKind.FAILURE
         self._count_failure(agent, kind, describe(error))
-        if agent.flooded:
-            agent.flooded = False
+        if agent.fault is not None:
+            agent.fault = None
             agent.mailbox.gated = not agent.callable or agent.busy is not None
         if agent.down:
             return
-        if agent.breaker.failed(agent.mailbox.calls, self._clock.now()):
+        opened = agent.breaker.failed(agent.mailbox.calls, self._clock.now())
+        if opened or isinstance(error, AgentLost):
+            # Without its process it can do nothing more: only a restart gives it another.
             self.isolate(agent, describe(error))
 
     def succeeded(self, agent: Agent) -> None:
@@ -344,6 +346,8 @@ class Supervisor:
         agent.overrun = False
         self._dispatcher.forget_block(agent.source)
         agent.mailbox.close_gate()
+        if agent.host is not None:
+            agent.host.close()
         self._abandon(agent)
 
     def _abandon(self, agent: Agent) -> None:

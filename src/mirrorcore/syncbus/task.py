@@ -77,7 +77,8 @@ class HandlerTask(asyncio.Future[Any]):
         self.deadline = 0
         self.started = 0
         self.value: Any = None
-        self.zombie = self.flooded = False
+        self.zombie = False
+        self.fault: Exception | None = None
         self.tag: Any = None
 
     def start(self, coro: Coro) -> bool:
