@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -144,6 +145,12 @@ async def _exit_after_a_wait(handle: Any, update: Any) -> None:
     sys.exit(5)
 
 
+async def _send_for_ever(handle: Any, update: Any) -> None:
+    frame = _frame("effects", 1, [["publish", {"x": b"0" * 200}]] * 200)
+    while True:
+        os.write(_pipe(), frame)
+
+
 def _raise(handle: Any, update: Any) -> None:
     raise ValueError("I always do this")
 
@@ -170,6 +177,7 @@ prints = on_update(_print_for_ever)
 waits = on_update(_await_for_ever)
 system_exit = on_update(_exit_after_a_wait)
 raises = on_update(_raise)
+sends_for_ever = on_update(_send_for_ever)
 publishes_too_much = on_update(_huge)
 
 
@@ -277,3 +285,14 @@ class Deterministic:
     def make(cls, handle: Any, checkpoint: bytes | None, weight: float = 0.3) -> Made:
         agent = cls(handle, checkpoint, weight)
         return {"on_tick": agent.on_tick}
+
+
+def sleeper(handle: Any, checkpoint: bytes | None, home: int = 0) -> Made:
+    """Says where it is, and at home blocks in C for a while."""
+
+    def on_update(update: Any) -> None:
+        handle.publish({"home": os.getpid() == home, "x": update.fields["x"]})
+        if os.getpid() == home:
+            time.sleep(0.6)
+
+    return {"on_update": on_update}

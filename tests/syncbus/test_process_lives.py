@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mirrorcore.syncbus import (
     Command,
     EventKind,
     Field,
+    Handlers,
     Interest,
     LifeState,
     ProcessFactory,
@@ -575,6 +577,43 @@ def test_what_it_prints_can_be_looked_at() -> None:
     asyncio.run(main())
 
 
+def test_with_admission_by_ticks_a_death_between_calls_is_told_by_the_next() -> None:
+    clock = VirtualClock(SECOND)
+
+    async def main() -> None:
+        bus = SyncBus(clock, admission="tick", processes=True)
+        bus.register("src", kind="source").publish({"x": 1.0})
+        isolated(bus, "reader", interests=["src"], policy=PATIENT)
+        await bus.started()
+        await until(lambda: not bus.suspended)
+        bus.admit()
+        host = bus._agents["reader"].host
+        assert host is not None
+        assert host.link is not None
+        os.kill(host.link.pid, signal.SIGKILL)
+        await until(lambda: host.lost)
+        # When a child dies is chance; when that counts is not.
+        assert bus.status("reader") is LifeState.RUNNING
+        bus.tick(None)
+        await until(lambda: not bus.suspended)
+        assert bus.status("reader") is LifeState.RUNNING
+        assert bus.admit() == ["reader"]
+        assert bus.status("reader") is LifeState.ISOLATED
+        clock.advance_to(10 * SECOND)
+        bus.sweep()
+        await bus.started()
+        await until(lambda: not bus.suspended)
+        bus.admit()
+        bus.tick(None)
+        await until(lambda: not bus.suspended)
+        bus.admit()
+        assert bus.read("reader").state["x"] == 1.0
+        assert bus.accounting_residual() == 0
+        await bus.aclose()
+
+    asyncio.run(main())
+
+
 # -- from the loop to a process -----------------------------------------------------------------
 
 
@@ -599,6 +638,31 @@ def test_an_agent_of_the_loop_is_moved_at_its_restart() -> None:
         await bus.started()
         await until(lambda: not bus.suspended)
         assert (await ask(bus, "echo", "who"))["pid"] != os.getpid()
+        await bus.aclose()
+
+    asyncio.run(main())
+
+
+def test_who_blocks_the_loop_in_c_is_named_and_moved_where_it_blocks_nobody() -> None:
+    import process_agents
+
+    async def main() -> None:
+        bus = SyncBus(watchdog=True)
+        events: list[BusEvent] = []
+        bus.on_event(events.append)
+        source = bus.register("src", kind="source")
+        factory = partial(process_agents.sleeper, home=os.getpid())
+        handle = bus.register("sleeper", interests=["src"], factory=factory, on_update=print)
+        sleeper = bus._agents["sleeper"]
+        made = factory(handle, None)
+        sleeper.handlers = Handlers(**made)
+        sleeper.mailbox.on_update = sleeper.handlers.on_update
+        source.publish({"x": 1.0})
+        await until(lambda: bus.read("sleeper").state.get("home") is True)
+        await until(lambda: details(events, EventKind.RELOCATED))
+        source.publish({"x": 2.0})
+        await until(lambda: bus.read("sleeper").state["x"] == 2.0)
+        assert bus.read("sleeper").state["home"] is False
         await bus.aclose()
 
     asyncio.run(main())

@@ -32,7 +32,8 @@ from mirrorcore.swarm.lives import LifeLog
 from mirrorcore.swarm.outcome import results_of
 from mirrorcore.swarm.recorder import Recorder
 from mirrorcore.swarm.scribe import Scribe
-from mirrorcore.syncbus import BusEvent, EventKind
+from mirrorcore.swarm.stalls import forget_random
+from mirrorcore.syncbus import BusEvent, EventKind, Stall
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Run:
         self._start = 0
         bus = swarm.parts.bus
         bus.on_event(self._on_event)
+        bus.on_stall(self._on_stall)
 
     @classmethod
     def open(
@@ -99,11 +101,12 @@ class Run:
         notes: Mapping[str, Any] | None = None,
         delay: int = 0,
         observe: Callable[[Swarm], Observer] | None = None,
+        processes: bool = False,
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
         inputs = {source.name: source.digest(), **agent_files(config)}
         source.verdicts.check(least=0)
-        assemble(config, source, "trial", without=without)
+        assemble(config, source, "trial", without=without, processes=processes)
         registry = RunRegistry(config.storage.runs)
         identity = {
             "config": to_toml(config),
@@ -122,7 +125,7 @@ class Run:
         }
         folder = registry.create(mode, identity)
         try:
-            swarm = assemble(config, source, folder.id, without=without)
+            swarm = assemble(config, source, folder.id, without=without, processes=processes)
             journal = Journal.create(folder.journal)
             journal.append("run", 0, identity)
         except BaseException:
@@ -168,6 +171,11 @@ class Run:
         if event.kind is EventKind.REGISTERED:
             return
         self.scribe.life(event)
+
+    def _on_stall(self, stall: Stall) -> None:
+        self.scribe.stall(stall)
+        self.warnings.append(f"agent {stall.agent_id}: call {stall.call} {stall.describe()}")
+        forget_random(self.swarm, self.config.seed, stall)
 
     def finish(self, status: RunStatus = RunStatus.FINISHED) -> RunOutcome:
         """Close the books, write results and run.json, and let go of the folder."""
@@ -294,6 +302,8 @@ def carry_out(
         except BaseException:
             run.abort()
             raise
+        finally:
+            run.swarm.parts.bus.isolation.close()
         stopped = run.stop.is_set()
         return run.finish(RunStatus.INTERRUPTED if stopped else RunStatus.FINISHED)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,14 @@ from mirrorcore.swarm.paper import warm_up
 from mirrorcore.swarm.reads import Reads
 from mirrorcore.swarm.recorded import BlockNote, Recorded
 from mirrorcore.swarm.run import drive
+from mirrorcore.swarm.stalls import (
+    HISTORY_DEADLINE_NS,
+    PAPER_DEADLINE_NS,
+    forget_random,
+    obey,
+    stalls_of,
+    watching,
+)
 from mirrorcore.trading.orders import Order
 
 Look = Callable[[Swarm, BlockRecord, Sequence["Cut"], Sequence[Order]], None]
@@ -150,10 +159,20 @@ def _run(
     again: Again,
 ) -> None:
     source = recorded.source
-    swarm = assemble(recorded.config, source, recorded.info.id, without=recorded.without)
+    swarm = assemble(
+        recorded.config,
+        source,
+        recorded.info.id,
+        without=recorded.without,
+        # Where the record says when answers came, they have to come as they did.
+        processes=recorded.by_records,
+    )
     tape = _Tape(recorded, swarm, again)
     engine = Engine(swarm.parts, [tape], delay=recorded.delay)
     pace = _pace(recorded, swarm)
+    stalls = stalls_of(recorded.reader)
+    obey(swarm, stalls)
+    swarm.parts.bus.on_stall(partial(forget_random, swarm, recorded.config.seed))
     start = recorded.first if stretch.start is None else stretch.start[0]
     again.begun.append(None if stretch.start is None else start)
 
@@ -162,6 +181,7 @@ def _run(
             restore(swarm, engine, stretch.start[1])
         else:
             warm_up(engine, source, recorded.first)
+        await swarm.parts.bus.started()
         for member in swarm.members:
             member.reads = Reads()
         begun = stretch.start is not None
@@ -180,7 +200,12 @@ def _run(
                     assert tape.last is not None
                     look(swarm, tape.last, tuple(tape.cuts), tape.ended)
 
-    drive(VirtualTimeLoop(VirtualClock()), work())
+    deadline = PAPER_DEADLINE_NS if recorded.by_records else HISTORY_DEADLINE_NS
+    try:
+        with watching(swarm, deadline, None, stalls):
+            drive(VirtualTimeLoop(VirtualClock()), work())
+    finally:
+        swarm.parts.bus.isolation.close()
 
 
 def _pace(recorded: Recorded, swarm: Swarm) -> Pace:

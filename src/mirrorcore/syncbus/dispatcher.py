@@ -235,7 +235,7 @@ class Dispatcher:
             if mailbox.gated or mailbox.inbox or mailbox.pending:
                 mailbox.rest()
             else:
-                mailbox.held = not mailbox.pushes
+                mailbox.held = mailbox.on_update is None
         return calls
 
     def _deliver_states(  # noqa: PLR0912  # the hot path
@@ -417,6 +417,24 @@ class Dispatcher:
         if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
         return True, result
+
+    def ahead(
+        self, agent: Agent, rows: int, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
+        """Agent code that is run ahead of its turn, for ``rows`` calls at once."""
+        window = self.window
+        agent.ahead = rows
+        window.agent = agent
+        try:
+            try:
+                return function(*args)
+            finally:
+                window.agent = None
+        except AgentBlocked:
+            window.agent = None
+            raise
+        finally:
+            agent.ahead = 0
 
     def serve_critical(self) -> None:
         """Deliver every signal that waits, oldest first."""
