@@ -176,6 +176,18 @@ def test_what_ends_its_process_does_not_end_the_run(tmp_path: Path, name: str) -
     assert again.same
 
 
+@pytest.mark.parametrize(("kind", "told"), [("nan", "'forecast'"), ("hang", "deadline")])
+def test_a_rehearsed_failure_happens_in_its_process(tmp_path: Path, kind: str, told: str) -> None:
+    fault = f'[[faults]]\nagent = "Calm"\nat = 300\nkind = "{kind}"\ncount = 1\n'
+    config = configured(tmp_path, entries(["Calm"], ISOLATED) + fault, AGENTS, **PAPER)
+    outcome = run_paper(config)
+    mine = next(agent for agent in outcome.results.agents if agent.id == "Calm")
+    assert mine.failures == 1
+    assert told in mine.last_error
+    assert outcome.results.accounting_residual == 0
+    assert rerun(info(config)).same
+
+
 def test_why_asks_the_agent_in_its_process_again(tmp_path: Path) -> None:
     config = configured(tmp_path, ALL, AGENTS, **PAPER)
     run_paper(config)
