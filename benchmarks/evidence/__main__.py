@@ -20,6 +20,7 @@ POINTS = (
     "bus_stop",
     "bus_memory",
     "isolation",
+    "bus_offenders",
     "bus_chaos",
     "lookahead",
     "spectators",
