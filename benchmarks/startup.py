@@ -76,7 +76,7 @@ print(json.dumps({{
 _BARE = f"{_SHARED}print(json.dumps({{'interpreter_ms': begun}}))"
 
 _IDLE = (
-    "import json; from benchmarks.bus import idle_bytes; "
+    "import json; from benchmarks.bus.scenarios.memory import idle_bytes; "
     "print(json.dumps({'bytes_per_idle_agent': idle_bytes(1000)}))"
 )
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -129,12 +130,131 @@ def command_tree() -> Iterator[tuple[str, Any]]:
     yield from leaves(get_command(application()), "mirrorcore")
 
 
+def _bus() -> Any:
+    """The figures of the bus as the evidence has them last."""
+    path = ROOT / "docs" / "evidence" / "bus_speed.json"
+    return json.loads(path.read_text(encoding="utf-8"))["figures"]
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
+
+
+def bus_rows() -> str:
+    """The rows of the design for the bus, and those the research adds."""
+    found = _bus()
+
+    def cells(row: Any) -> tuple[str, ...]:
+        spread = row["spread"]
+        return (
+            row["name"],
+            f"{'≤' if row['at_most'] else '≥'} {row['bar']:,g} {row['unit']}".rstrip(),
+            f"{row['aim']:,g}",
+            f"{_short(row['measured'])} ({row['statistic']})",
+            f"{_short(spread['best'])} .. {_short(spread['worst'])}",
+            "yes" if row["met"] else "**no**",
+        )
+
+    return table(
+        ("row", "bar", "aim", "measured", "best .. worst", "bar reached"),
+        map(cells, found["rows"] + found["more"]),
+    )
+
+
+def bus_cost() -> str:
+    """CPU of a delivery: ns, and as a multiple of the bare call loop."""
+    found = _bus()
+    columns = [
+        ("burst, 10 agents", "sync", "burst", "10"),
+        ("burst, 100", "sync", "burst", "100"),
+        ("burst, 1,000", "sync", "burst", "1000"),
+        ("single, 100", "sync", "single", "100"),
+        ("market, 100", "sync", "market", "100"),
+        ("ten, 100", "sync", "ten", "100"),
+        ("async burst, 100", "async", "burst", "100"),
+    ]
+
+    def cell(label: str, handlers: str, pattern: str, agents: str) -> str:
+        told = found["cost"][handlers][pattern][agents].get(label)
+        if told is None:
+            return "–"
+        return f"{told['ns']['median']:,.0f} ({told['times_bare']['median']:.1f}×)"
+
+    return table(
+        ("", *(column[0] for column in columns)),
+        ((label, *(cell(label, *column[1:]) for column in columns)) for label in found["order"]),
+    )
+
+
+def bus_harm() -> str:
+    """Latency, a slow agent, a raising one, cold start, registration, memory."""
+    found = _bus()
+    runs, raising = found["latency"], found["raising"]
+
+    def median(told: Any, name: str, digits: int = 0) -> str:
+        return f"{told[name]['median']:,.{digits}f}" if name in told else "–"
+
+    def row(label: str) -> Iterator[str]:
+        yield label
+        yield f"{median(runs['sync'][label], 'p50_us')} / {median(runs['sync'][label], 'p99_us')}"
+        slow, without = runs["slow"][label], runs["async"][label]
+        yield f"{median(without, 'late_p99_us')} → {median(slow, 'late_p99_us')}"
+        yield f"{slow['published_share']['median']:.0%}"
+        yield f"{median(slow, 'slow_pending')}; {median(slow, 'slow_age_ms')} ms"
+        yield f"{raising[label]['lost_by_others']:,} of {raising[label]['due_to_others']:,}"
+        behind = found["backlog"][label]
+        yield (
+            f"{behind['us']['median'] / 1e3:,.1f} ms, {behind['calls_before']['median']:,.0f} calls"
+        )
+        yield f"{found['cold']['1000'][label]['ns']['median']:,.0f}"
+        joining, churning = (found["registration"][kind] for kind in ("joining", "churning"))
+        yield (
+            f"{joining[label]['ns']['median'] / 1e3:,.1f} / "
+            f"{churning[label]['ns']['median'] / 1e3:,.1f}"
+        )
+        yield f"{found['bytes_per_idle_agent'][label]:,}"
+
+    return table(
+        (
+            "",
+            "latency p50 / p99, us",
+            "p99 from when it was due, without → with a slow agent, us",
+            "published then",
+            "waiting for it; age",
+            "lost by others while one raises",
+            "last of 1,000 backlogged agents hears a stop, after",
+            "first publish, ns",
+            "register / come and go, us",
+            "bytes an idle agent",
+        ),
+        (row(label) for label in found["order"] if label in found["lacks"]),
+    )
+
+
+def bus_rivals() -> str:
+    """What an agent of a swarm would miss in each."""
+    found = _bus()
+    versions = found["versions"]
+    return table(
+        ("", "what it lacks"),
+        (
+            (f"{label} {versions.get(label, '')}".rstrip(), f"{lacks[0].upper()}{lacks[1:]}.")
+            for label in found["order"]
+            if (lacks := found["lacks"].get(label))
+        ),
+    )
+
+
 def _arguments(command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     return "".join(f" {one.metavar or one.name.upper()}" for one in arguments)
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "bus_cost": bus_cost,
+    "bus_harm": bus_harm,
+    "bus_rivals": bus_rivals,
+    "bus_rows": bus_rows,
     "cases": cases,
     "commands": commands,
     "config": config,

@@ -274,11 +274,18 @@ def test_nothing_is_swallowed() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+AS_USUAL = {
+    ("process_frames.py", "NotImplemented"): "what a pickler answers for 'pickle it as usual'",
+}
+"""Words of open ends that mean something else where they stand, with the reason."""
+
+
 @pytest.mark.parametrize("word", ["TODO", "FIXME", "XXX", "HACK", "placeholder", "NotImplemented"])
 def test_nothing_is_left_open(word: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in modules()
+        if (path.name, word) not in AS_USUAL
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if re.search(rf"\b{word}", line)
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import selectors
+import threading
 import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -145,6 +146,25 @@ class Stopwatch:
 
 stamp_ns = time.perf_counter_ns
 """A cheap monotonic stamp for latency figures."""
+
+
+class ThreadClock:
+    """Processor time of the thread that made it, for whoever looks from another thread."""
+
+    __slots__ = ("_clock_id",)
+
+    def __init__(self) -> None:
+        known = hasattr(time, "pthread_getcpuclockid")
+        self._clock_id = time.pthread_getcpuclockid(threading.get_ident()) if known else None
+
+    def cpu_ns(self) -> int:
+        """ns used so far; 0 where the thread has ended or the platform does not say."""
+        if self._clock_id is None:
+            return 0
+        try:
+            return time.clock_gettime_ns(self._clock_id)
+        except OSError:
+            return 0
 
 
 class _VirtualSelector(selectors.BaseSelector):

@@ -94,6 +94,49 @@ def test_a_stream_begins_with_the_state_it_finds() -> None:
     assert bus.accounting_residual() == 0
 
 
+def test_a_stream_never_goes_back_in_versions() -> None:
+    """What it found is what it found, not what there is by the time it is called."""
+    bus, log = make(), Log()
+    a = bus.register("a")
+    a.publish({"x": 1, "y": 2})
+    stream(bus, log)
+    a.publish({"x": 3})
+    a.publish({"x": 4})
+    bus.settle()
+    assert log == [
+        (1, {"x": 1, "y": 2}, 0, True),
+        (2, {"x": 3}, 1, False),
+        (3, {"x": 4}, 1, False),
+    ]
+    assert bus.accounting_residual() == 0
+
+
+def test_a_publish_within_a_publish_comes_after_it_for_everybody() -> None:
+    """Two eager readers of each other: streams and masks still see each delta once, in order."""
+    bus, log, masked = make(), Log(), Log()
+    handles: dict[str, AgentHandle] = {}
+
+    def answer(update: Update | Gap) -> None:
+        assert isinstance(update, Update)
+        if update.version < 3:
+            handles["a"].publish({"x": 10 * update.version})
+
+    def pass_on(update: Update | Gap) -> None:
+        assert isinstance(update, Update)
+        handles["b"].publish({"y": update.version})
+
+    handles["b"] = bus.register("b", interests=[Interest("a", None, "eager")], on_update=pass_on)
+    handles["a"] = bus.register("a", interests=[Interest("b", None, "eager")], on_update=answer)
+    stream(bus, log, room=9)
+    bus.register("some", interests=[Interest("a", ("x",), "every")], on_update=masked)
+    handles["a"].publish({"x": 1})
+    bus.settle()
+    wanted = [(1, {"x": 1}, 1, False), (2, {"x": 10}, 1, False), (3, {"x": 20}, 1, False)]
+    assert log == wanted
+    assert masked == wanted
+    assert bus.accounting_residual() == 0
+
+
 def test_a_stream_goes_on_after_a_restart_where_it_stopped() -> None:
     bus, log = make(), Log()
     a = bus.register("a")
@@ -238,6 +281,22 @@ def test_eager_readers_that_answer_each_other_do_not_go_round_in_circles() -> No
     assert seen == [("b", 0), ("a", 1)]
     bus.settle()
     assert seen == [("b" if n % 2 == 0 else "a", n) for n in range(7)]
+    assert bus.accounting_residual() == 0
+
+
+def test_who_sees_every_delta_sees_them_in_order_whatever_an_eager_reader_publishes() -> None:
+    bus, log = make(), Log()
+    view = bus.open_source("book", kind="view")
+
+    def answer(update: Update) -> None:
+        if update.fields["x"] < 3:
+            view.publish({"x": update.fields["x"] + 1})
+
+    bus.register("risk", interests=[Interest("book", None, "eager")], on_update=answer)
+    bus.register("reader", interests=[Interest("book", None, "every")], on_update=log)
+    view.publish({"x": 0})
+    bus.settle()
+    assert log == [(n + 1, {"x": n}, 1, False) for n in range(4)]
     assert bus.accounting_residual() == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 from collections.abc import Coroutine
@@ -20,10 +21,12 @@ from mirrorcore.syncbus import (
     BusEvent,
     BusPolicy,
     EventKind,
+    Field,
     FloodError,
     Handlers,
     LifeState,
     RestartPolicy,
+    StateError,
     SyncBus,
     Update,
 )
@@ -470,3 +473,76 @@ def test_health_moves_with_each_cause() -> None:
     bus.sweep()
     probing = bus.health("a")
     assert (probing.breaker, probing.restarts) == (0.5, pytest.approx(2 / 3))
+
+
+# -- what an agent must not do, and hides -----------------------------------------------------
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_call_that_publishes_lies_has_failed_even_if_it_hides_the_error(waits: bool) -> None:
+    clock = VirtualClock(SECOND)
+    bus = SyncBus(clock)
+    heard: list[str] = []
+    bus.on_event(lambda event: heard.append(f"{event.kind} {event.agent_id}"))
+
+    def lie() -> None:
+        for delta in ({"x": float("nan")}, {"y": 1.0}, {"x": "one"}):
+            with contextlib.suppress(StateError):
+                liar.publish(delta)
+
+    async def lie_later(_: Any) -> None:
+        await asyncio.sleep(0.01)
+        lie()
+
+    liar = bus.register(
+        "liar", on_tick=lie_later if waits else lambda _: lie(), schema={"x": Field()}
+    )
+
+    async def main() -> None:
+        for _ in range(5):
+            bus.tick(None)
+            await bus.wait_quiet(clock.now() + SECOND)
+
+    loop = VirtualTimeLoop(clock)
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+    statistics = bus.statistics("liar")
+    assert (statistics.calls, statistics.failures, statistics.refused) == (5, 5, 15)
+    assert bus.status("liar") is LifeState.ISOLATED
+    assert heard.count("rejected_publish liar") == 15
+    assert bus.read("liar").version == 0
+
+
+def test_each_call_is_judged_by_what_it_did_itself() -> None:
+    """Of several deliveries in one turn only the one that lied has failed."""
+    bus = SyncBus(VirtualClock(SECOND))
+    sources = [bus.register(f"s{n}", kind="source") for n in range(6)]
+
+    def on_update(update: Update) -> None:
+        if update.source in ("s1", "s3"):
+            with contextlib.suppress(StateError):
+                reader.publish({"x": object()})
+        else:
+            reader.publish({"x": 1})
+
+    reader = bus.register("reader", interests=["source"], on_update=on_update)
+    for source in sources:
+        source.publish({"v": 1})
+    bus.settle()
+    statistics = bus.statistics("reader")
+    assert (statistics.calls, statistics.failures, statistics.refused) == (6, 2, 2)
+    assert bus.read("reader").version == 4
+    assert bus.status("reader") is LifeState.RUNNING
+    assert bus.accounting_residual() == 0
+
+
+def test_a_lie_of_the_assembly_is_nobodys_failed_call() -> None:
+    bus = SyncBus(VirtualClock(SECOND))
+    handle = bus.register("a", on_tick=lambda _: None)
+    with pytest.raises(StateError):
+        handle.publish({"x": float("inf")})
+    bus.tick(None)
+    statistics = bus.statistics("a")
+    assert (statistics.refused, statistics.failures) == (1, 0)

@@ -183,10 +183,12 @@ class BusFacade:
     async def update_agent_state(self, agent_id: str, state_delta: Mapping[str, Any]) -> int:
         """Publish; PermissionError for anybody's state but one's own."""
         if agent_id != self._handle.agent_id:
-            raise PermissionError(
+            error = PermissionError(
                 f"{self._handle.agent_id} tried to write the state of {agent_id}; "
                 "an agent publishes its own state alone"
             )
+            self._handle.deny(error)
+            raise error
         return self._handle.publish(state_delta)
 
     async def get_relevant_states(self, requesting_agent_id: str) -> dict[str, Mapping[str, Any]]:

@@ -9,7 +9,10 @@ from mirrorcore.syncbus.agent import Handlers
 from mirrorcore.syncbus.breaker import BreakerPolicy, BreakerState
 from mirrorcore.syncbus.bus import HighPerformanceSyncBus, ResilientSyncBus, SyncBus
 from mirrorcore.syncbus.faults import (
+    AgentBlocked,
     AgentDown,
+    AgentLost,
+    AgentRaised,
     BusError,
     Expired,
     FloodError,
@@ -28,25 +31,34 @@ from mirrorcore.syncbus.messages import (
     BusEvent,
     Command,
     DeadLetter,
+    Ending,
     EventKind,
     Gap,
     Health,
     Interest,
     Missed,
     Reply,
+    Stall,
     StateView,
     Update,
 )
 from mirrorcore.syncbus.policy import AgentPolicy, BusPolicy
+from mirrorcore.syncbus.process_factory import ProcessFactory
+from mirrorcore.syncbus.process_handle import ProcessHandle
+from mirrorcore.syncbus.process_limits import ProcessPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
 from mirrorcore.syncbus.watch import Watch
+from mirrorcore.syncbus.watchdog import Watchdog, WatchdogPolicy
 
 __all__ = [
     "ALL",
+    "AgentBlocked",
     "AgentDown",
     "AgentHandle",
+    "AgentLost",
     "AgentPolicy",
+    "AgentRaised",
     "AgentStatistics",
     "BreakerPolicy",
     "BreakerState",
@@ -55,6 +67,7 @@ __all__ = [
     "BusPolicy",
     "Command",
     "DeadLetter",
+    "Ending",
     "EventKind",
     "Expired",
     "Field",
@@ -67,6 +80,9 @@ __all__ = [
     "LaneFull",
     "LifeState",
     "Missed",
+    "ProcessFactory",
+    "ProcessHandle",
+    "ProcessPolicy",
     "RegistrationError",
     "Reply",
     "RequestFailed",
@@ -74,6 +90,7 @@ __all__ = [
     "RestartPolicy",
     "Series",
     "SourceHandle",
+    "Stall",
     "StateError",
     "StateView",
     "SyncBus",
@@ -81,5 +98,7 @@ __all__ = [
     "UnknownAgentError",
     "Update",
     "Watch",
+    "Watchdog",
+    "WatchdogPolicy",
     "thaw",
 ]

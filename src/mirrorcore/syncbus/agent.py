@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -13,11 +13,14 @@ import numpy as np
 from mirrorcore.syncbus.breaker import Breaker
 from mirrorcore.syncbus.health import BUCKETS, SuccessRate
 from mirrorcore.syncbus.mailbox import Mailbox
-from mirrorcore.syncbus.messages import Interest
+from mirrorcore.syncbus.messages import Interest, Stall
 from mirrorcore.syncbus.policy import AgentPolicy
 from mirrorcore.syncbus.source import StateSource
 from mirrorcore.syncbus.supervision import LifeState, RestartWindow
 from mirrorcore.syncbus.task import HandlerTask
+
+if TYPE_CHECKING:
+    from mirrorcore.syncbus.process_host import Host
 
 Handler = Callable[[Any], Any]
 
@@ -36,6 +39,7 @@ class Agent:
 
     __slots__ = (
         "agent_id",
+        "blocked",
         "breaker",
         "busy",
         "checkpoint",
@@ -43,9 +47,10 @@ class Agent:
         "expired",
         "factory",
         "failures",
-        "flooded",
+        "fault",
         "handle",
         "handlers",
+        "host",
         "incarnation",
         "index",
         "interests",
@@ -56,6 +61,7 @@ class Agent:
         "lossless_failed",
         "lossless_handled",
         "mailbox",
+        "native",
         "outcomes",
         "overrun",
         "paused",
@@ -72,6 +78,7 @@ class Agent:
         "staged",
         "staged_publishes",
         "staging",
+        "stall",
         "state",
         "success_rate",
         "token",
@@ -117,6 +124,7 @@ class Agent:
         self.paused = False
         self.token: object | None = object()
         self.handle: Any = None
+        self.host: Host | None = None
         self.checkpoint: bytes | None = None
         self.busy: HandlerTask | None = None
         self.side_tasks: list[HandlerTask] = []
@@ -124,14 +132,17 @@ class Agent:
         self.staged: list[Callable[[], object]] = []
         self.staged_publishes = 0
         self.outcomes: list[HandlerTask] = []
-        self.overrun = self.flooded = False
+        self.overrun = self.native = False
+        # What the call under way must not have done: it has failed, whatever it returns.
+        self.fault: Exception | None = None
+        self.stall: Stall | None = None
         self.sender = ""
         self.sent = 0
         self.rng: np.random.Generator | None = None
         self.latency = [0] * BUCKETS
         self.spare: HandlerTask | None = None
         self.success_rate = SuccessRate()
-        self.failures = self.restarts = self.expired = self.zombies = 0
+        self.failures = self.restarts = self.expired = self.blocked = self.zombies = 0
         self.skipped = self.refused = 0
         self.lossless_accepted = self.lossless_handled = 0
         self.lossless_failed = self.lossless_dead = 0
@@ -146,6 +157,8 @@ class Agent:
     @property
     def callable(self) -> bool:
         """Whether it may be called now, as far as its life goes."""
+        if self.host is not None and not self.host.begun:
+            return False
         return not self.paused and self.state in (LifeState.RUNNING, LifeState.PROBING)
 
     @property

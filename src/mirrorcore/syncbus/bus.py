@@ -41,6 +41,9 @@ class SyncBus(BusCore):
     seed: of the back-off jitter; each agent draws from its own stream.
     admission: ``"immediate"`` applies what a waiting handler does when it does it; ``"tick"``
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
+    watchdog: whether a thread watches that no agent keeps the loop, see :meth:`start_watchdog`.
+    processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
+        like any other; by default not on a virtual clock, where a run is to be repeated.
     """
 
     # -- the guide's names --------------------------------------------------------------------

@@ -28,16 +28,18 @@ _CALLS = ("calls", "burst", "burst_call", "sends", "sends_call", "turn", "urgent
 
 
 def at_rest(dispatcher: Dispatcher, agents: Iterable[Agent]) -> bool:
-    """Whether nothing is under way that plain data cannot hold: no task, no message, no block."""
+    """Whether nothing is under way that plain data cannot hold: no task, no process, no message,
+    no block."""
     if dispatcher.busy or dispatcher.completions or dispatcher.block_sources:
         return False
     return not any(
         agent.waiting
+        or agent.host is not None
         or agent.staged
         or agent.outcomes
         or agent.zombies
         or agent.overrun
-        or agent.flooded
+        or agent.fault is not None
         or agent.mailbox.inbox
         or agent.mailbox.signals
         or any(_streams(edge) for edge in agent.mailbox.edges.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from mirrorcore.clock import SECOND
 from mirrorcore.syncbus.agent import Agent, Handler, Handlers
@@ -28,6 +28,7 @@ from mirrorcore.syncbus.messages import (
     Interest,
 )
 from mirrorcore.syncbus.policy import AgentPolicy
+from mirrorcore.syncbus.process_factory import ProcessFactory, process_of
 from mirrorcore.syncbus.registry import check_interests
 from mirrorcore.syncbus.schema import Schema, check_schema
 from mirrorcore.syncbus.ticks import Ticks
@@ -50,8 +51,10 @@ class BusCore(Ticks, Inspection):
         on_signal: Handler | None = None,
         schema: Schema | None = None,
         policy: AgentPolicy | None = None,
-        factory: Callable[..., Any] | None = None,
+        factory: Callable[..., Any] | str | None = None,
         essential: bool = False,
+        isolation: Literal["loop", "process"] = "loop",
+        process: ProcessFactory | None = None,
     ) -> AgentHandle:
         """Register an agent and return what it acts through.
 
@@ -60,7 +63,15 @@ class BusCore(Ticks, Inspection):
         ``factory(handle, checkpoint)`` is called at a restart and returns ``Handlers``, a mapping
         of their names, or None to keep the present ones. RegistrationError where the id is taken
         or collides with a kind.
+
+        With ``isolation="process"`` the agent runs in a process of its own: its handlers are those
+        that the factory, a callable that can be imported or ``"package.module:attribute"``, makes
+        there. ``process`` says more about that process; for an agent of the loop it says how one
+        is made should it ever have to move.
         """
+        elsewhere = process_of(agent_id, isolation, factory, process)
+        if isinstance(factory, str):
+            factory = ProcessFactory(factory).here() if elsewhere is None else None
         if agent_id in self._agents:
             raise RegistrationError(f"an agent {agent_id!r} is already registered")
         interest_list = check_interests(agent_id, interests, on_update)
@@ -85,7 +96,14 @@ class BusCore(Ticks, Inspection):
         self._incarnations[agent_id] = incarnation
         self._agents[agent_id] = agent
         self._registry.join(agent)
-        if on_tick is not None or factory is not None:
+        self.isolation.note(agent, process)
+        if elsewhere is not None:
+            try:
+                self.isolation.enlist(agent, elsewhere)
+            except BaseException:
+                self.remove(agent_id)
+                raise
+        if on_tick is not None or agent.factory is not None:
             self._tickers.append(agent)
         self._observers.emit(EventKind.REGISTERED, agent_id, f"kind {kind}")
         self._dispatcher.nudge()
@@ -188,6 +206,13 @@ class BusCore(Ticks, Inspection):
         self._dispatcher.nudge()
         return reached
 
+    async def started(self) -> None:
+        """Wait until every agent with a process of its own is built; BusError names who cannot be.
+
+        Agents registered before an event loop was running get their process here.
+        """
+        await self.isolation.started()
+
     # -- the end ------------------------------------------------------------------------------
 
     async def drain(self, timeout_ns: int = 5 * SECOND) -> None:
@@ -202,6 +227,8 @@ class BusCore(Ticks, Inspection):
         for agent_id in list(self._agents):
             self.remove(agent_id)
         self._supervisor.cancel_timer()
+        self.stop_watchdog()
         for _ in range(3):
             await asyncio.sleep(0)
         self._supervisor.end_zombies()
+        await self.isolation.aclose()

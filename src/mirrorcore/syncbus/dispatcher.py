@@ -11,14 +11,22 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import Clock, VirtualClock, stamp_ns
 from mirrorcore.syncbus.edge import Edge
-from mirrorcore.syncbus.faults import BusError, Expired, FloodError, RequestFailed, describe
+from mirrorcore.syncbus.faults import (
+    AgentBlocked,
+    BusError,
+    Expired,
+    FloodError,
+    RequestFailed,
+    Undeliverable,
+    describe,
+)
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.supervision import LifeState
@@ -28,11 +36,18 @@ from mirrorcore.syncbus.window import Window
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.source import StateSource
+    from mirrorcore.syncbus.storm import StormWatch
     from mirrorcore.syncbus.supervisor import Supervisor
+
+
+_NEVER = 1 << 62
 
 
 class Dispatcher:
     """Calls agents until nothing is ready, or a turn's worth per turn of the event loop.
+
+    Closing the window may raise: what a watchdog threw at the agent arrives there at the latest.
+    So it is closed in a ``finally`` whose errors are the agent's too, and there once more.
 
     ``armed`` says that somebody will dispatch: a publisher need not see to it. ``row`` is the row
     of the loaded blocks that the clock has reached, -1 before the first.
@@ -56,6 +71,7 @@ class Dispatcher:
         "push_blocks",
         "ready",
         "row",
+        "storm",
         "supervisor",
         "watched",
         "window",
@@ -63,6 +79,7 @@ class Dispatcher:
     )
 
     supervisor: Supervisor
+    storm: StormWatch
 
     def __init__(self, clock: Clock, policy: BusPolicy, *, manual: bool) -> None:
         self._clock = clock
@@ -157,15 +174,26 @@ class Dispatcher:
 
     def _until_quiet(self) -> int:
         calls = 0
+        storm = self.storm
+        acquitted = storm.acquitted
         while self.busy:
-            limit = self._policy.storm_calls * self.supervisor.size()
-            calls += self._serve(limit)
-            if self.busy:
-                self.supervisor.break_storm(partial(self._serve, limit))
+            calls += self._serve(storm.stretch())
+            if storm.acquitted > acquitted + 2:
+                raise BusError(
+                    "the bus does not come to rest, and no agent's calls bring about its own",
+                    hint="an observer or the assembly publishes whenever it is told something",
+                )
         return calls
 
     def _serve(self, budget: int) -> int:
         """Up to ``budget`` calls and the turn under way."""
+        storm = self.storm
+        turn = self._turn if storm.trace is None else partial(storm.turn, dispatch=self._turn)
+        calls = self._call_ready(budget, turn)
+        storm.note(calls, busy=self.busy)
+        return calls
+
+    def _call_ready(self, budget: int, turn: Callable[[Mailbox], int]) -> int:
         calls = 0
         ready, critical = self.ready, self.critical
         self._stamp = stamp_ns()
@@ -177,7 +205,7 @@ class Dispatcher:
                 break
             mailbox = ready.popleft()
             if not mailbox.gated:
-                calls += self._turn(mailbox)
+                calls += turn(mailbox)
         return calls
 
     # -- calling agents -----------------------------------------------------------------------
@@ -202,8 +230,8 @@ class Dispatcher:
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
             if mailbox.gated or mailbox.inbox or mailbox.pending:
                 mailbox.rest()
             else:
@@ -244,8 +272,10 @@ class Dispatcher:
                 mailbox.calls += 1
                 window.agent = agent
                 try:
-                    result = handler(update)
-                    window.agent = None
+                    try:
+                        result = handler(update)
+                    finally:
+                        window.agent = None
                 except BaseException as error:
                     window.agent = None
                     self._raised(agent, error)
@@ -269,6 +299,8 @@ class Dispatcher:
         """
         mailbox = agent.mailbox
         while True:
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
             if self.critical:
                 self.serve_critical()
                 self.current = agent
@@ -290,8 +322,10 @@ class Dispatcher:
         started = stamp_ns()
         window.agent = agent
         try:
-            result = handler(*args)
-            window.agent = None
+            try:
+                result = handler(*args)
+            finally:
+                window.agent = None
         except BaseException as error:
             window.agent = None
             self._raised(agent, error)
@@ -306,8 +340,8 @@ class Dispatcher:
                 self._overran(agent)
         finally:
             self.current = outer
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
 
     def call_within(self, edge: Edge) -> bool:
@@ -330,8 +364,10 @@ class Dispatcher:
         mailbox.calls += 1
         window.agent = agent
         try:
-            result = handler(update)
-            window.agent = None
+            try:
+                result = handler(update)
+            finally:
+                window.agent = None
         except BaseException as error:
             window.agent = None
             self._raised(agent, error)
@@ -343,8 +379,8 @@ class Dispatcher:
         finally:
             self._within.pop()
             self.current = outer
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
             window.agent = whose
         return True
@@ -361,8 +397,10 @@ class Dispatcher:
         started = stamp_ns()
         window.agent = agent
         try:
-            result = function(*args)
-            window.agent = None
+            try:
+                result = function(*args)
+            finally:
+                window.agent = None
         except BaseException as error:
             window.agent = None
             self._raised(agent, error)
@@ -370,11 +408,11 @@ class Dispatcher:
         finally:
             self.current = outer
             agent.took(stamp_ns() - started)
-            flooded = agent.flooded
-            if flooded:
-                self._flooded(agent)
+            fault = agent.fault
+            if fault is not None:
+                self._faulted(agent, fault)
                 self.supervisor.refresh_gate(agent)
-        if flooded:
+        if fault is not None:
             return False, None
         if agent.state is LifeState.PROBING:
             self.supervisor.succeeded(agent)
@@ -396,8 +434,10 @@ class Dispatcher:
             agent.mailbox.calls += 1
             self.window.agent = agent
             try:
-                result = handler(signal)
-                self.window.agent = None
+                try:
+                    result = handler(signal)
+                finally:
+                    self.window.agent = None
             except BaseException as error:
                 self.window.agent = None
                 self._raised(agent, error)
@@ -406,8 +446,8 @@ class Dispatcher:
                     self._returned(agent, result, None, side=True)
                 elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
-            if agent.flooded:
-                self._flooded(agent)
+            if agent.fault is not None:
+                self._faulted(agent, agent.fault)
         self.current = None
 
     def _deliver(self, agent: Agent, envelope: Envelope) -> None:
@@ -423,8 +463,10 @@ class Dispatcher:
         agent.sender = envelope.sender
         self.window.agent = agent
         try:
-            result = handler(envelope.message)
-            self.window.agent = None
+            try:
+                result = handler(envelope.message)
+            finally:
+                self.window.agent = None
         except BaseException as error:
             self.window.agent = None
             self._answer_failure(agent, envelope, error)
@@ -438,6 +480,8 @@ class Dispatcher:
         # Only the operator ends the process; an agent that exits has failed.
         if isinstance(error, KeyboardInterrupt):
             raise error
+        if isinstance(error, AgentBlocked) and isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__
         self.supervisor.failed(agent, error)
 
     def _returned(
@@ -459,7 +503,7 @@ class Dispatcher:
             return
         task = agent.spare
         agent.spare = None
-        if task is None or task.get_loop() is not loop:
+        if task is None or task.loop is not loop:
             task = HandlerTask(agent, self.window, loop, self._finished, self._around)
         task.tag = None
         if task.start(coro):
@@ -479,6 +523,13 @@ class Dispatcher:
         self.watched[agent.agent_id] = agent
         self.supervisor.schedule_sweep()
 
+    def engage(self, agent: Agent, coro: Coroutine[Any, Any, None]) -> None:
+        """Keep ``agent`` busy with ``coro``, a call that no deadline of the bus ends."""
+        agent.mailbox.calls += 1
+        self._begin(agent, coro, None, side=False)
+        if agent.busy is not None:
+            agent.busy.deadline = _NEVER
+
     def _run_without_loop(self, agent: Agent, coro: Any, envelope: Envelope | None) -> None:
         self.window.agent = agent
         try:
@@ -489,6 +540,7 @@ class Dispatcher:
         except StopIteration as stop:
             self._done(agent, envelope, None, stop.value)
         except BaseException as error:
+            self.window.agent = None
             self._done(agent, envelope, error, None)
         else:
             waits = RuntimeError("the handler waits, but no event loop is running")
@@ -514,8 +566,8 @@ class Dispatcher:
             agent.staging = False
             if task.zombie:
                 agent.token = token
-            elif agent.flooded:
-                task.flooded, agent.flooded = True, False
+            elif agent.fault is not None:
+                task.fault, agent.fault = agent.fault, None
         self.nudge()
 
     def _finished(self, task: HandlerTask) -> None:
@@ -540,8 +592,11 @@ class Dispatcher:
             self.watched.pop(agent.agent_id, None)
         agent.took(stamp_ns() - task.started)
         error = task.error
-        if error is None and (task.flooded or agent.flooded):
-            error = FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
+        fault = task.fault or agent.fault
+        # Its gate was closed while it waited, and is opened below: a flood closed it once more.
+        agent.fault = None
+        if error is None:
+            error = fault
         self._done(agent, envelope, error, task.value)
         self.supervisor.refresh_gate(agent)
 
@@ -555,6 +610,10 @@ class Dispatcher:
     def _done(
         self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
     ) -> None:
+        if isinstance(error, Undeliverable) and envelope is not None:
+            # Nobody but its sender is to blame for a message that cannot get where it is read.
+            self.supervisor.bury(agent, envelope, error.message, RequestFailed)
+            return
         if error is not None:
             if envelope is not None:
                 self._answer_failure(agent, envelope, error)
@@ -592,16 +651,21 @@ class Dispatcher:
 
     def flood(self, agent: Agent, what: str, limit: int) -> None:
         """``agent`` goes beyond what one call may do: nothing more of it until it is judged."""
-        agent.flooded = True
-        agent.mailbox.gated = agent.mailbox.urgent = True
         agent.refused += 1
-        raise FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
+        agent.mailbox.gated = True
+        error = FloodError(f"agent {agent.agent_id!r} {what} more than {limit} times in one call")
+        self.fault(agent, error)
+        raise error
 
-    def _flooded(self, agent: Agent) -> None:
-        """A call that flooded is a failure, also where the handler hid the error."""
-        self.supervisor.failed(
-            agent, FloodError(f"agent {agent.agent_id!r} flooded and hid the error")
-        )
+    def fault(self, agent: Agent, error: Exception) -> None:
+        """``agent`` does what it must not: its call has failed, also where it hides the error."""
+        if self.current is agent:
+            agent.fault = error
+            agent.mailbox.urgent = True
+
+    def _faulted(self, agent: Agent, error: Exception) -> None:
+        """The call that did it has ended without saying so."""
+        self.supervisor.failed(agent, error)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from mirrorcore.syncbus.messages import Gap, Update
@@ -163,9 +162,7 @@ class Edge:
         return Update(source.name, fields, source.version, gap, True, source.t)
 
     def _merge(self, gap: int) -> Update:
-        source = self.source
-        fields = self.restrict(MappingProxyType(source.merged_after(self.seen)))
-        return Update(source.name, fields, source.version, gap, False, source.t)
+        return self.source.merged(self.seen)
 
 
 class CountingEdge(Edge, ABC):

@@ -6,17 +6,17 @@ for those who must have looked before the publisher goes on (a risk check before
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mirrorcore.syncbus.edge import CountingEdge
+from mirrorcore.syncbus.edge import Edge
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.dispatcher import Dispatcher
     from mirrorcore.syncbus.mailbox import Mailbox
-    from mirrorcore.syncbus.source import Block, StateSource
+    from mirrorcore.syncbus.source import StateSource
 
 
-class EagerEdge(CountingEdge):
+class EagerEdge(Edge):
     """Delivered at once where the reader can be called; otherwise it waits like any other."""
 
     __slots__ = ("_dispatcher",)
@@ -25,9 +25,7 @@ class EagerEdge(CountingEdge):
         super().__init__(source, mailbox)
         self._dispatcher = dispatcher
 
-    def note(self, delta: dict[str, Any], version: int) -> None:
+    def call(self) -> None:
+        """Its source has published."""
         if not self._dispatcher.call_within(self):
             self.mailbox.mark(self)
-
-    def note_rows(self, block: Block, start: int, stop: int) -> None:
-        """Rows come ahead of time: there is no publish to be called within."""

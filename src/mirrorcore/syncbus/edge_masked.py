@@ -60,6 +60,11 @@ class MaskedEdge(CountingEdge):
         self._account(gap)
         return update
 
+    def _merge(self, gap: int) -> Update:
+        source = self.source
+        fields = self.restrict(source.merged(self.seen).fields)
+        return Update(source.name, fields, source.version, gap, False, source.t)
+
     def restrict(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         mask = self.mask
         return MappingProxyType({name: fields[name] for name in fields if name in mask})

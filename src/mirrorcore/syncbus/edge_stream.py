@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 class StreamEdge(CountingEdge):
     """Every delta that touches ``mask`` (None: every one), in order, at most ``room`` waiting.
 
-    ``gap`` is what was dropped and not yet told: (first version, last version, how many).
+    ``gap`` is what was dropped and not yet told: (first version, last version, how many). ``first``
+    is the state it found when it was made: the deltas that wait came after it.
     """
 
-    __slots__ = ("gap", "mask", "matched", "room", "waiting")
+    __slots__ = ("first", "gap", "mask", "matched", "room", "waiting")
 
     memory: ClassVar[tuple[str, ...]] = (*CountingEdge.memory, "matched", "gap")
     may_be_plain: ClassVar[bool] = False
@@ -39,6 +40,7 @@ class StreamEdge(CountingEdge):
         self.matched = 0
         self.gap: tuple[int, int, int] | None = None
         self.waiting: deque[Update] = deque()
+        self.first = self._snapshot(0) if self.resync else None
 
     @property
     def published(self) -> int:
@@ -76,8 +78,8 @@ class StreamEdge(CountingEdge):
         self.source.settle()
         taken: Update | Gap
         if self.resync:
-            taken = self._snapshot(0)
-            self.resync = False
+            taken = self.first or self._snapshot(0)
+            self.first, self.resync = None, False
             self.resyncs += 1
         elif self.gap is not None:
             first, last, count = self.gap
@@ -97,7 +99,7 @@ class StreamEdge(CountingEdge):
         self.source.settle()
         gap = len(self.waiting)
         self.waiting.clear()
-        self.gap = None
+        self.first = self.gap = None
         self._account(gap)
 
     def renew(self) -> None:

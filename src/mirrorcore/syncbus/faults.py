@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mirrorcore.errors import MirrorCoreError, UsageError
 
 
@@ -47,6 +49,39 @@ class Expired(BusError):  # noqa: N818
 
 class RequestFailed(BusError):  # noqa: N818
     """The receiver's handler raised while it answered a request."""
+
+
+class AgentBlocked(BaseException):
+    """Thrown into an agent's code that holds the event loop beyond its deadline.
+
+    Not an Exception: a handler that goes on after every error must not go on after this one.
+    """
+
+    told = "the call has held the event loop beyond its deadline"
+    stretch: Any = None
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(args or (self.told,)))
+        if self.stretch is not None:
+            self.stretch.landed += 1
+
+    @classmethod
+    def thrown(cls, stretch: Any, agent_id: str, ns: int) -> type[AgentBlocked]:
+        """A class to throw: the interpreter makes the instance where it arrives."""
+        told = f"agent {agent_id!r} has held the event loop for {ns / 1e9:.3g} s"
+        return type("AgentBlocked", (cls,), {"told": told, "stretch": stretch})
+
+
+class AgentRaised(BusError):  # noqa: N818  # what an agent in its own process raised
+    """A handler in a process of its own raised; type and text are its message."""
+
+
+class Undeliverable(BusError):  # noqa: N818  # the sender's to handle
+    """A message cannot travel to the process of its receiver."""
+
+
+class AgentLost(BusError):  # noqa: N818
+    """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
 
 
 def describe(error: BaseException) -> str:

@@ -69,7 +69,7 @@ class AgentHandle:
         try:
             frozen = freeze_delta(source.name, delta, source.schema)
         except StateError as error:
-            self._reject(error)
+            self.deny(error)
             raise
         if agent.staging:
             return self._stage(agent, frozen)
@@ -202,6 +202,14 @@ class AgentHandle:
         if not isinstance(checkpoint, bytes):
             raise StateError(f"a checkpoint is bytes, was a {type(checkpoint).__name__}")
         agent.checkpoint = checkpoint
+
+    def deny(self, error: Exception) -> None:
+        """The agent reached for what is not its own: counted, told, and its call has failed.
+
+        Also where the agent hides the error.
+        """
+        self._reject(error)
+        self._dispatcher.fault(self._agent, error)
 
     def _may_send(self, agent: Agent) -> None:
         if self.token is not agent.token:

@@ -123,16 +123,19 @@ class History:
     """The columns of one source.
 
     Most sources publish the same few fields again and again: those are staged row by row and moved
-    to their columns 128 rows at a time.
+    to their columns many rows at a time, 128 of numbers, fewer of vectors.
     """
 
-    __slots__ = ("_cap_bytes", "_columns", "_names", "_room", "_staged", "_times", "_values")
+    __slots__ = (
+        "_cap_bytes", "_columns", "_names", "_room", "_rows", "_staged", "_times", "_values"
+    )  # fmt: skip
 
     def __init__(self, cap_bytes: int) -> None:
         self._cap_bytes = cap_bytes
         self._room = 4  # columns that share the cap
         self._columns: dict[str, Column] = {}
         self._names: tuple[str, ...] = ()
+        self._rows = STAGED_ROWS
         self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
         self._staged: list[Any] = []
         self._times: list[int] = []
@@ -159,7 +162,7 @@ class History:
             else:
                 times = self._times
                 times.append(t)
-                if len(times) == STAGED_ROWS:
+                if len(times) >= self._rows:
                     self.flush()
                 return True
         self.flush()
@@ -186,9 +189,11 @@ class History:
         self._times, self._staged = [], []
 
     def _expect(self, delta: Mapping[str, Any]) -> None:
-        """From now on deltas with the fields of this one are staged, if none is a vector."""
+        """From now on deltas with the fields of this one are staged, if at least two fit in."""
         names = tuple(delta)
-        if any(isinstance(value, np.ndarray) for value in delta.values()):
+        widest = max((v.nbytes for v in delta.values() if isinstance(v, np.ndarray)), default=8)
+        self._rows = min(STAGED_ROWS, _STAGED_BYTES // (widest + 8))
+        if self._rows < 2:
             names = ()
         self._names = names
         if len(names) > 1:
@@ -244,10 +249,25 @@ def _one(name: str, delta: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _numbers(values: list[Any]) -> npt.NDArray[np.float64] | None:
     """The values as floats; None where one of them is no number, or too large for one."""
+    if isinstance(values[0], np.ndarray):
+        return _vectors(values)
     try:
         return np.frombuffer(array("d", values))
     except (TypeError, OverflowError):
         return None
+
+
+def _vectors(values: list[Any]) -> npt.NDArray[np.float64] | None:
+    """The vectors as rows; None where one of them is no vector of numbers, or of another shape."""
+    shape = values[0].shape
+    for value in values:
+        if (
+            not isinstance(value, np.ndarray)
+            or value.shape != shape
+            or value.dtype.kind not in "fiub"
+        ):
+            return None
+    return np.array(values, np.float64)
 
 
 def _sample(values: npt.NDArray[Any]) -> Any:

@@ -61,6 +61,7 @@ class Inspection(BusParts):
             waiting=agent.waiting,
             skipped=agent.skipped,
             expired=agent.expired,
+            blocked=agent.blocked,
             restarts=agent.restarts,
             zombies=agent.zombies,
             version=agent.source.current_version(),

@@ -114,7 +114,9 @@ class EventKind(StrEnum):
     REMOVED = "removed"
     FAILURE = "failure"
     EXPIRED = "expired"
+    BLOCKED = "blocked"
     FLOOD = "flood"
+    STORM = "storm"
     BREAKER = "breaker"
     RESTART = "restart"
     RECOVERED = "recovered"
@@ -123,6 +125,9 @@ class EventKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     ISOLATED = "isolated"
+    RELOCATED = "relocated"
+    NOT_RELOCATED = "not_relocated"
+    UNREADABLE = "unreadable"
     DEAD_LETTER = "dead_letter"
     REJECTED_PUBLISH = "rejected_publish"
     OBSERVER_FAILURE = "observer_failure"
@@ -135,6 +140,50 @@ class BusEvent(msgspec.Struct, frozen=True):
     kind: EventKind
     agent_id: str
     detail: str
+
+
+class Ending(StrEnum):
+    """How a call that held the loop came to its end, or why it has not.
+
+    PYTHON: by an exception thrown into it. NATIVE: not at all, it is in code of C. STUBBORN: not
+    at all, it catches whatever is thrown. NAMED: by itself, or it cannot be ended on this Python.
+    """
+
+    PYTHON = "python"
+    NATIVE = "native"
+    STUBBORN = "stubborn"
+    NAMED = "named"
+
+
+class Stall(msgspec.Struct, frozen=True):
+    """A call of an agent that has held the loop beyond its deadline.
+
+    ``call`` numbers the agent's calls, ``seconds`` is wall time so far or in all, ``strikes``
+    counts the exceptions that arrived in it, ``publishes`` and ``sends`` what it had done until
+    then. ``later`` says that the handler had waited before, so that this was not its first step.
+    ``stack`` is the agent's part of the stack, innermost last.
+    """
+
+    agent_id: str
+    call: int
+    seconds: float
+    ended: Ending
+    strikes: int = 0
+    publishes: int = 0
+    sends: int = 0
+    later: bool = False
+    stack: tuple[str, ...] = ()
+
+    def describe(self) -> str:
+        """One line for a log."""
+        how = {
+            Ending.PYTHON: "ended",
+            Ending.NATIVE: "in native code, which cannot be ended",
+            Ending.STUBBORN: f"caught what ends it {self.strikes} times",
+            Ending.NAMED: "not ended",
+        }[self.ended]
+        where = f" at {self.stack[-1]}" if self.stack else ""
+        return f"held the loop for {self.seconds:.3g} s, {how}{where}"
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -158,6 +207,7 @@ class AgentStatistics(msgspec.Struct, frozen=True):
     waiting: int
     skipped: int
     expired: int
+    blocked: int
     restarts: int
     zombies: int
     version: int

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 from mirrorcore.clock import Clock
 from mirrorcore.syncbus.faults import describe
-from mirrorcore.syncbus.messages import BusEvent, EventKind
+from mirrorcore.syncbus.messages import BusEvent, EventKind, Stall
 
 Observer = Callable[[BusEvent], object]
 
@@ -36,10 +37,16 @@ class Observers:
             return
         event = BusEvent(self._clock.now(), kind, agent_id, detail)
         for callback in tuple(self._callbacks):
-            try:
-                callback(event)
-            except Exception as error:  # recorded below; the bus must go on
-                self.failure_count += 1
-                self.failures.append(
-                    BusEvent(event.t, EventKind.OBSERVER_FAILURE, agent_id, describe(error))
+            self.tell(callback, event)
+
+    def tell(self, callback: Callable[[Any], object], told: BusEvent | Stall) -> None:
+        """Call one observer; what it raises is recorded, the bus goes on."""
+        try:
+            callback(told)
+        except Exception as error:
+            self.failure_count += 1
+            self.failures.append(
+                BusEvent(
+                    self._clock.now(), EventKind.OBSERVER_FAILURE, told.agent_id, describe(error)
                 )
+            )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Literal
 
-from mirrorcore.clock import Clock, LiveClock
+from mirrorcore.clock import Clock, LiveClock, VirtualClock
 from mirrorcore.syncbus.agent import Agent
 from mirrorcore.syncbus.dispatcher import Dispatcher
 from mirrorcore.syncbus.faults import (
@@ -13,11 +14,15 @@ from mirrorcore.syncbus.faults import (
     UnknownAgentError,
 )
 from mirrorcore.syncbus.handle import AgentHandle
+from mirrorcore.syncbus.messages import Stall
 from mirrorcore.syncbus.observers import Observers
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.post import PostOffice
+from mirrorcore.syncbus.process import Isolation
 from mirrorcore.syncbus.registry import Registry
+from mirrorcore.syncbus.storm import StormWatch
 from mirrorcore.syncbus.supervisor import Supervisor
+from mirrorcore.syncbus.watchdog import StallCallback, Watchdog, WatchdogPolicy
 
 
 class BusParts:
@@ -29,6 +34,9 @@ class BusParts:
     seed: of the back-off jitter; each agent draws from its own stream.
     admission: ``"immediate"`` applies what a waiting handler does when it does it; ``"tick"``
         holds it back until :meth:`admit`, and nothing runs but what the driver of ticks asks for.
+    watchdog: whether a thread watches that no agent keeps the loop.
+    processes: whether agents registered with ``isolation="process"`` get one, or run in the loop
+        like any other; by default not on a virtual clock, where a run is to be repeated.
     """
 
     def __init__(
@@ -39,6 +47,8 @@ class BusParts:
         policy: BusPolicy | None = None,
         admission: Literal["immediate", "tick"] = "immediate",
         on_escalation: Callable[[str], object] | None = None,
+        watchdog: bool = False,
+        processes: bool | None = None,
     ) -> None:
         if admission not in ("immediate", "tick"):
             raise RegistrationError(f"admission was {admission!r}, is 'immediate' or 'tick'")
@@ -53,6 +63,9 @@ class BusParts:
         )
         self._supervisor.on_escalation = on_escalation
         self._dispatcher.supervisor = self._supervisor
+        self._dispatcher.storm = StormWatch(
+            self._dispatcher, self._supervisor, self._registry.sources, self.policy
+        )
         self._agents = self._supervisor.agents
         self._post = PostOffice(
             self.clock,
@@ -62,9 +75,19 @@ class BusParts:
             self.policy,
             self._registry.sources.__contains__,
         )
+        self.isolation = Isolation(
+            self.clock,
+            self._dispatcher,
+            self._supervisor,
+            self._registry.sources,
+            real=not isinstance(self.clock, VirtualClock) if processes is None else processes,
+        )
         self._tickers: list[Agent] = []
         self._watches = 0
         self._incarnations: dict[str, int] = {}
+        self._watchdog: Watchdog | None = None
+        if watchdog:
+            self.start_watchdog()
 
     def _new_handle(self, agent: Agent) -> AgentHandle:
         return AgentHandle(agent, self.clock, self._dispatcher, self._post)
@@ -81,3 +104,31 @@ class BusParts:
                 hint=f"known are: {', '.join(list(self._agents)[:12]) or 'none'}",
             )
         return agent
+
+    # -- agents that keep the loop ------------------------------------------------------------
+
+    def start_watchdog(
+        self, policy: WatchdogPolicy | None = None, on_stall: StallCallback | None = None
+    ) -> Watchdog:
+        """Have a thread name, and where Python allows it end, calls that keep the loop too long.
+
+        To be called in the thread in which the bus will run. ``on_stall`` is told from the
+        watching thread, at once; :meth:`on_stall` in the bus's own, when it runs again. It ends
+        with :meth:`stop_watchdog`, with ``aclose``, with the thread it watches, or when nobody
+        holds the bus any more.
+        """
+        self.stop_watchdog()
+        dog = Watchdog(self._dispatcher.window, self._supervisor, policy, on_stall)
+        self._watchdog = dog
+        weakref.finalize(self, dog.ask_to_stop)
+        dog.start()
+        return dog
+
+    def stop_watchdog(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+            self._watchdog = None
+
+    def on_stall(self, callback: Callable[[Stall], object] | None) -> None:
+        """Tell ``callback`` of each call that held the loop, as it ends; one callback, a record."""
+        self._supervisor.on_stall = callback

@@ -58,6 +58,8 @@ class PostOffice:
             )
         agent.lossless_accepted += 1
         mailbox.put(envelope)
+        if self._dispatcher.storm.trace is not None:
+            self._dispatcher.storm.posted(agent)
         if not self._dispatcher.armed:
             self._dispatcher.nudge()
 

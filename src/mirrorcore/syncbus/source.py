@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mirrorcore.syncbus.edge import RING, CountingEdge, Edge
+from mirrorcore.syncbus.edge_eager import EagerEdge
 from mirrorcore.syncbus.faults import StateError
 from mirrorcore.syncbus.history import History, Series
 from mirrorcore.syncbus.messages import StateView, Update
@@ -49,14 +50,17 @@ class StateSource:
     """One owner's state. ``kind`` and ``name`` are what interests refer to."""
 
     __slots__ = (
+        "_alike_from",
         "_delta",
         "_dispatcher",
         "_history",
+        "_merged",
         "_older",
         "_state",
         "_unmerged",
         "block",
         "counting",
+        "eager",
         "edges",
         "history_cap",
         "index",
@@ -92,8 +96,11 @@ class StateSource:
         self.stale = False
         self.edges: list[Edge] = []
         self.counting: list[CountingEdge] = []  # those that have to be shown each delta
+        self.eager: list[EagerEdge] = []  # those that are called at once
         self.block: Block | None = None
         self._delta: dict[str, Any] = {}
+        self._alike_from = 0  # since this version all deltas have the same fields
+        self._merged: Update | None = None  # what a reader got that had missed several
         # (delta, instant) of the versions before the newest, as far back as some reader has not
         # seen them; no more than 64 count. A row of a block that nobody looked at is None there.
         self._older: list[tuple[dict[str, Any] | None, int]] = []
@@ -120,6 +127,7 @@ class StateSource:
             self._unmerged = True
         else:
             self._merge(delta)
+            self._alike_from = version
         self._delta = delta
         self.t = t
         self.stale = False
@@ -138,10 +146,13 @@ class StateSource:
                 if not mailbox.held:
                     mailbox.held = True
                     ready.append(mailbox)
-        if lagging or self.counting:
+        if lagging or self.counting or self.eager:
             self._remember(*before)
-            for edge in tuple(self.counting):
-                edge.note(delta, version)
+            for counting in self.counting:
+                counting.note(delta, version)
+            # Last, for whoever is called now may publish in turn.
+            for eager in tuple(self.eager):
+                eager.call()
         elif self._older:
             self._older = []
         if ready and not dispatcher.armed:
@@ -156,9 +167,9 @@ class StateSource:
 
     def _merge(self, delta: Mapping[str, Any]) -> None:
         """Make ``delta`` part of the state; whoever holds the one before keeps it."""
-        self._state = {**self._merged(), **delta}
+        self._state = {**self._whole(), **delta}
 
-    def _merged(self) -> dict[str, Any]:
+    def _whole(self) -> dict[str, Any]:
         """The state without what is being published."""
         if self._unmerged:
             self._state = {**self._state, **self._delta}
@@ -207,6 +218,7 @@ class StateSource:
         block.settled = stop
         delta = block.row(stop - 1)
         self._merge(delta)
+        self._alike_from = self.version + new
         self._remember(self._delta, self.t)
         # Rows before the last have no delta of their own: each carries the same fields as it.
         self._older.extend([(None, 0)] * min(new - 1, RING))
@@ -244,7 +256,7 @@ class StateSource:
         """The current state, read-only; a later publish makes a new one."""
         if self.block is not None:
             self.settle()
-        return MappingProxyType(self._merged())
+        return MappingProxyType(self._whole())
 
     def latest(self) -> Update:
         """The newest delta as a reader gets it that missed nothing; made once for all of them."""
@@ -261,14 +273,23 @@ class StateSource:
         age = now - self.t if self.version else 0
         return StateView(self.name, state, self.version, self.t, self.stale, age)
 
-    def merged_after(self, seen: int) -> dict[str, Any]:
-        """What changed since version ``seen``, at most 64 back."""
+    def merged(self, seen: int) -> Update:
+        """The merge of what changed since version ``seen``, at most 64 back; made once for all."""
+        gap = self.version - seen
+        merged = self._merged
+        if merged is None or merged.version != self.version or merged.gap != gap:
+            fields = MappingProxyType(self._merged_fields(seen))
+            merged = Update(self.name, fields, self.version, gap, False, self.t)
+            self._merged = merged
+        return merged
+
+    def _merged_fields(self, seen: int) -> dict[str, Any]:
+        if seen + 1 >= self._alike_from:
+            return self._delta
         merged: dict[str, Any] = {}
-        between = self.version - seen - 1
-        if between:
-            for delta, _ in self._older[-between:]:
-                if delta is not None:
-                    merged.update(delta)
+        for delta, _ in self._older[seen + 1 - self.version :]:
+            if delta is not None:
+                merged.update(delta)
         merged.update(self._delta)
         return merged
 
@@ -342,17 +363,16 @@ class StateSource:
     # -- edges --------------------------------------------------------------------------------
 
     def attach(self, edge: Edge) -> None:
-        if isinstance(edge, CountingEdge):
-            self.counting.append(edge)
-        else:
-            self.edges.append(edge)
+        self._list_of(edge).append(edge)
 
     def detach(self, edge: Edge) -> None:
-        if isinstance(edge, CountingEdge):
-            self.counting.remove(edge)
-        else:
-            self.edges.remove(edge)
+        self._list_of(edge).remove(edge)
+
+    def _list_of(self, edge: Edge) -> list[Any]:
+        if isinstance(edge, EagerEdge):
+            return self.eager
+        return self.counting if isinstance(edge, CountingEdge) else self.edges
 
     @property
     def readers(self) -> tuple[Edge, ...]:
-        return (*self.edges, *self.counting)
+        return (*self.edges, *self.counting, *self.eager)

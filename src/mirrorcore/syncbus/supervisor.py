@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import SECOND, Clock, VirtualClock, iso
 from mirrorcore.syncbus.agent import Agent, Handlers
-from mirrorcore.syncbus.faults import AgentDown, BusError, Expired, FloodError, describe
-from mirrorcore.syncbus.messages import DeadLetter, EventKind
+from mirrorcore.syncbus.faults import (
+    AgentBlocked,
+    AgentDown,
+    AgentLost,
+    BusError,
+    Expired,
+    FloodError,
+    describe,
+)
+from mirrorcore.syncbus.messages import DeadLetter, Ending, EventKind, Stall
 from mirrorcore.syncbus.supervision import LifeState, step
 
 if TYPE_CHECKING:
@@ -26,6 +34,7 @@ class Supervisor:
     """The life of every agent of one bus. Decides by the bus clock alone."""
 
     __slots__ = (
+        "__weakref__",
         "_clock",
         "_dispatcher",
         "_make_handle",
@@ -35,6 +44,8 @@ class Supervisor:
         "dead_letters",
         "observers",
         "on_escalation",
+        "on_stall",
+        "relocate",
         "seed",
         "zombies",
     )
@@ -58,20 +69,30 @@ class Supervisor:
         self.agents: dict[str, Agent] = {}
         self.dead_letters: deque[DeadLetter] = deque(maxlen=policy.dead_letters)
         self.on_escalation: Callable[[str], object] | None = None
+        self.on_stall: Callable[[Stall], object] | None = None
+        self.relocate: Callable[[Agent], bool] | None = None
+        """Asked before the restart of an agent that blocked in native code: True where it has
+        seen to it that the agent's factory puts it elsewhere."""
         self.zombies: list[HandlerTask] = []
 
     # -- outcomes of calls --------------------------------------------------------------------
 
     def failed(self, agent: Agent, error: BaseException) -> None:
         """A call of ``agent`` failed."""
+        if isinstance(error, AgentBlocked):
+            agent.fault = None
+            self.expire(agent)
+            return
         kind = EventKind.FLOOD if isinstance(error, FloodError) else EventKind.FAILURE
         self._count_failure(agent, kind, describe(error))
-        if agent.flooded:
-            agent.flooded = False
+        if agent.fault is not None:
+            agent.fault = None
             agent.mailbox.gated = not agent.callable or agent.busy is not None
         if agent.down:
             return
-        if agent.breaker.failed(agent.mailbox.calls, self._clock.now()):
+        opened = agent.breaker.failed(agent.mailbox.calls, self._clock.now())
+        if opened or isinstance(error, AgentLost):
+            # Without its process it can do nothing more: only a restart gives it another.
             self.isolate(agent, describe(error))
 
     def succeeded(self, agent: Agent) -> None:
@@ -84,6 +105,9 @@ class Supervisor:
     def expire(self, agent: Agent) -> None:
         """A handler of ``agent`` is beyond its deadline: a hang opens the breaker at once."""
         detail = f"beyond its deadline of {agent.policy.deadline_ns / SECOND:g} s"
+        stall, agent.stall = agent.stall, None
+        if stall is not None and stall.call == agent.mailbox.calls:
+            detail = self._blocked(agent, stall)
         agent.expired += 1
         agent.overrun = False
         self._count_failure(agent, EventKind.EXPIRED, detail)
@@ -93,32 +117,39 @@ class Supervisor:
         agent.breaker.failed(agent.mailbox.calls, self._clock.now())
         self.isolate(agent, detail)
 
+    def stalled(self, agent: Agent, stall: Stall) -> None:
+        """A call of ``agent`` has held the loop and is over; judged like a handler that hangs."""
+        if self.on_stall is not None:
+            self.observers.tell(self.on_stall, stall)
+        agent.stall = stall
+        if not agent.down:
+            agent.overrun = True
+            self._dispatcher.watched[agent.agent_id] = agent
+            self.schedule_sweep()
+
+    def _blocked(self, agent: Agent, stall: Stall) -> str:
+        """Account for a stall; returns what to say about it."""
+        agent.blocked += 1
+        agent.native = stall.ended is Ending.NATIVE
+        self._event(EventKind.BLOCKED, agent, stall.describe())
+        return f"held the loop for {stall.seconds:.3g} s"
+
     def size(self) -> int:
         """Agents and edges, and one: what a round in which everybody is called once is made of."""
         return 1 + sum(1 + len(agent.mailbox.edges) for agent in self.agents.values())
 
-    def break_storm(self, serve: Callable[[], int]) -> None:
-        """The bus never comes to rest: fail the agents that feed on each other's output."""
-        before = [(a, a.source.version + a.sent) for a in self.agents.values()]
-        serve()
-        if not self._dispatcher.busy:
+    def break_storm(self, loop: list[Agent]) -> None:
+        """The agents of ``loop``, in the order of its news, keep each other going: fail them."""
+        alive = [agent for agent in loop if not agent.down]
+        if not alive:
             return
-        active = {
-            agent.agent_id: agent
-            for agent, count in before
-            if agent.source.version + agent.sent - count >= self._policy.storm_calls // 2
-        }
-        loop = _cyclic(active) or active
-        if not loop:
-            raise BusError("the bus does not come to rest and no agent publishes or sends")
-        for agent in loop.values():
-            error = FloodError(
-                f"agent {agent.agent_id!r} keeps a feedback loop alive", hint="publish changes only"
-            )
+        way = " -> ".join(agent.agent_id for agent in [*loop, loop[0]])
+        self._event(EventKind.STORM, loop[0], way)
+        for agent in alive:
+            error = FloodError(f"agent {agent.agent_id!r} keeps the feedback loop {way} alive")
             self._count_failure(agent, EventKind.FLOOD, describe(error))
-            if not agent.down:
-                agent.breaker.failed(agent.mailbox.calls, self._clock.now())
-                self.isolate(agent, describe(error))
+            agent.breaker.failed(agent.mailbox.calls, self._clock.now())
+            self.isolate(agent, describe(error))
 
     # -- the steps of a life ------------------------------------------------------------------
 
@@ -158,6 +189,9 @@ class Supervisor:
         agent.breaker.half_open()
         self._event(EventKind.BREAKER, agent, "open -> half_open")
         self._event(EventKind.RESTART, agent, f"incarnation {agent.incarnation}")
+        if agent.native and self.relocate is not None and self.relocate(agent):
+            self._event(EventKind.RELOCATED, agent, "it blocked in code that cannot be ended")
+        agent.native = False
         return self._rebuild(agent)
 
     def fail(self, agent: Agent, reason: str) -> None:
@@ -282,10 +316,12 @@ class Supervisor:
             window = self._dispatcher.window
             window.agent = agent
             try:
-                made = agent.factory(agent.handle, agent.checkpoint)
-                window.agent = None
+                try:
+                    made = agent.factory(agent.handle, agent.checkpoint)
+                finally:
+                    window.agent = None
                 agent.handlers = _handlers(agent, made)
-            except Exception as error:  # a factory that fails is a failed restart
+            except (Exception, AgentBlocked) as error:  # a factory that fails is a failed restart
                 window.agent = None
                 self.failed(agent, error)
                 if not agent.down:
@@ -310,6 +346,8 @@ class Supervisor:
         agent.overrun = False
         self._dispatcher.forget_block(agent.source)
         agent.mailbox.close_gate()
+        if agent.host is not None:
+            agent.host.close()
         self._abandon(agent)
 
     def _abandon(self, agent: Agent) -> None:
@@ -390,23 +428,6 @@ def _running(agent: Agent) -> list[HandlerTask]:
     if agent.busy is not None:
         tasks.insert(0, agent.busy)
     return [task for task in tasks if not task.done()]
-
-
-def _cyclic(agents: dict[str, Agent]) -> dict[str, Agent]:
-    """Those of ``agents`` that both read and are read by others of them, to the last."""
-    left = dict(agents)
-    while True:
-        readers = {
-            name: [other for other in left if name in left[other].mailbox.edges] for name in left
-        }
-        reads = {
-            name: any(other in agent.mailbox.edges for other in left)
-            for name, agent in left.items()
-        }
-        kept = {n: a for n, a in left.items() if (readers[n] and reads[n]) or a.sent}
-        if len(kept) == len(left):
-            return kept
-        left = kept
 
 
 def _index(agent: Agent) -> int:

@@ -15,6 +15,8 @@ from contextvars import copy_context
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, cast
 
+from mirrorcore.syncbus.faults import AgentBlocked
+
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
     from mirrorcore.syncbus.window import Window
@@ -39,6 +41,7 @@ _enter, _leave, _register = (
     cast(Any, _leave_task),
     cast(Any, _register_task),
 )
+_current_task = asyncio.current_task
 Coro = Coroutine[Any, Any, Any]
 
 
@@ -58,6 +61,7 @@ class HandlerTask(asyncio.Future[Any]):
         around: Callable[[HandlerTask, Callable[[], None]], None],
     ) -> None:
         super().__init__(loop=loop)
+        self.loop = loop
         self._agent = agent
         self._window = window
         self._name = agent.agent_id
@@ -73,18 +77,38 @@ class HandlerTask(asyncio.Future[Any]):
         self.deadline = 0
         self.started = 0
         self.value: Any = None
-        self.starting = True
-        self.ended = self.zombie = self.flooded = False
+        self.zombie = False
+        self.fault: Exception | None = None
         self.tag: Any = None
 
     def start(self, coro: Coro) -> bool:
         """Run ``coro`` up to its first wait; True when it is already finished."""
         self._coro = coro
-        self.starting = True
-        self._step(None)
-        self.starting = False
-        if self.ended:
+        loop = self.loop
+        outer = _current_task(loop)
+        if outer is not None:
+            _leave(loop, outer)
+        _enter(loop, self)
+        window = self._window
+        whose = window.agent
+        window.agent = self._agent
+        try:
+            awaited = self._context.run(coro.send, None)
+            window.agent = whose
+        except BaseException as outcome:
+            try:
+                window.agent = whose
+            except AgentBlocked as thrown:  # at the handler from outside, arriving as it hands back
+                window.agent = whose
+                self._conclude(thrown)
+            else:
+                self._conclude(outcome)
             return True
+        finally:
+            _leave(loop, self)
+            if outer is not None:
+                _enter(loop, outer)
+        self._wait_for(awaited)
         _register(self)
         return False
 
@@ -140,27 +164,24 @@ class HandlerTask(asyncio.Future[Any]):
                 )
             self._must_cancel = False
         self._waiter = None
-        loop = self.get_loop()
-        outer = asyncio.current_task(loop)
+        loop = self.loop
+        outer = _current_task(loop)
         if outer is not None:
             _leave(loop, outer)
         _enter(loop, self)
         try:
             awaited = self._run(coro, error)
-        except StopIteration as stop:
-            self._end(None, stop.value)
-        except KeyboardInterrupt as stop:
-            self._end(stop, None)
-            raise
-        except BaseException as failure:  # the outcome of the handler
-            self._end(failure, None)
+            ended = False
+        except BaseException as outcome:
+            self._conclude(outcome)
+            ended = True
         else:
             self._wait_for(awaited)
         finally:
             _leave(loop, self)
             if outer is not None:
                 _enter(loop, outer)
-        if self.ended and not self.starting:
+        if ended:
             self._settle()
             self._on_done(self)
 
@@ -174,7 +195,11 @@ class HandlerTask(asyncio.Future[Any]):
                 return self._context.run(coro.send, None)
             return self._context.run(coro.throw, error)
         finally:
-            window.agent = whose
+            try:
+                window.agent = whose
+            except AgentBlocked:  # thrown at the handler from outside, arriving as it hands back
+                window.agent = whose
+                raise
 
     def reusable(self) -> bool:
         """After a first step that was also the last: whether nobody else holds on to this task.
@@ -183,15 +208,18 @@ class HandlerTask(asyncio.Future[Any]):
         """
         if getrefcount(self) <= _UNHELD and not self._cancels and not self._must_cancel:
             self.error = self.value = self._coro = None
-            self.ended = False
             return True
         self._settle()
         return False
 
-    def _end(self, error: BaseException | None, value: Any) -> None:
-        self.ended = True
-        self.error = error
-        self.value = value
+    def _conclude(self, outcome: BaseException) -> None:
+        """The coroutine has ended: with a value, or with an error, which is the handler's."""
+        if isinstance(outcome, StopIteration):
+            self.value = outcome.value
+            return
+        self.error = outcome
+        if isinstance(outcome, KeyboardInterrupt):
+            raise outcome
 
     def _settle(self) -> None:
         if self.error is None:
@@ -200,7 +228,7 @@ class HandlerTask(asyncio.Future[Any]):
             super().cancel()
 
     def _wait_for(self, awaited: Any) -> None:
-        loop = self.get_loop()
+        loop = self.loop
         blocking = getattr(awaited, "_asyncio_future_blocking", None)
         if awaited is None:
             loop.call_soon(self._resume)
@@ -220,4 +248,4 @@ class HandlerTask(asyncio.Future[Any]):
                 self._must_cancel = False
 
     def _misuse(self, text: str) -> None:
-        self.get_loop().call_soon(self._resume, RuntimeError(text))
+        self.loop.call_soon(self._resume, RuntimeError(text))

@@ -1,0 +1,1 @@
+"""What the rivals are put through, one scenario a file."""
