@@ -144,6 +144,12 @@ async def _exit_after_a_wait(handle: Any, update: Any) -> None:
     sys.exit(5)
 
 
+async def _send_for_ever(handle: Any, update: Any) -> None:
+    frame = _frame("effects", 1, [["publish", {"x": b"0" * 200}]] * 200)
+    while True:
+        os.write(_pipe(), frame)
+
+
 def _raise(handle: Any, update: Any) -> None:
     raise ValueError("I always do this")
 
@@ -170,6 +176,7 @@ prints = on_update(_print_for_ever)
 waits = on_update(_await_for_ever)
 system_exit = on_update(_exit_after_a_wait)
 raises = on_update(_raise)
+sends_for_ever = on_update(_send_for_ever)
 publishes_too_much = on_update(_huge)
 
 

@@ -575,6 +575,43 @@ def test_what_it_prints_can_be_looked_at() -> None:
     asyncio.run(main())
 
 
+def test_with_admission_by_ticks_a_death_between_calls_is_told_by_the_next() -> None:
+    clock = VirtualClock(SECOND)
+
+    async def main() -> None:
+        bus = SyncBus(clock, admission="tick", processes=True)
+        bus.register("src", kind="source").publish({"x": 1.0})
+        isolated(bus, "reader", interests=["src"], policy=PATIENT)
+        await bus.started()
+        await until(lambda: not bus.suspended)
+        bus.admit()
+        host = bus._agents["reader"].host
+        assert host is not None
+        assert host.link is not None
+        os.kill(host.link.pid, signal.SIGKILL)
+        await until(lambda: host.lost)
+        # When a child dies is chance; when that counts is not.
+        assert bus.status("reader") is LifeState.RUNNING
+        bus.tick(None)
+        await until(lambda: not bus.suspended)
+        assert bus.status("reader") is LifeState.RUNNING
+        assert bus.admit() == ["reader"]
+        assert bus.status("reader") is LifeState.ISOLATED
+        clock.advance_to(10 * SECOND)
+        bus.sweep()
+        await bus.started()
+        await until(lambda: not bus.suspended)
+        bus.admit()
+        bus.tick(None)
+        await until(lambda: not bus.suspended)
+        bus.admit()
+        assert bus.read("reader").state["x"] == 1.0
+        assert bus.accounting_residual() == 0
+        await bus.aclose()
+
+    asyncio.run(main())
+
+
 # -- from the loop to a process -----------------------------------------------------------------
 
 

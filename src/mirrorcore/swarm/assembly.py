@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from mirrorcore.agents.base import Context, ReadOnlyList
 from mirrorcore.clock import HOUR, Clock, ReadOnlyClock, VirtualClock
@@ -17,6 +14,7 @@ from mirrorcore.market.features.engine import FeatureEngine
 from mirrorcore.market.instruments import Instrument
 from mirrorcore.swarm.alarms import Alarms
 from mirrorcore.swarm.analysis import Analysis
+from mirrorcore.swarm.away import generator, process_of
 from mirrorcore.swarm.digests import RunDigests
 from mirrorcore.swarm.engine import Parts
 from mirrorcore.swarm.gate import GateFollower
@@ -27,7 +25,7 @@ from mirrorcore.swarm.ungated import UngatedBook
 from mirrorcore.swarm.views import Views
 from mirrorcore.swarm.voter_books import VoterBooks
 from mirrorcore.swarm.votes import Ballot
-from mirrorcore.syncbus import AgentPolicy, SyncBus
+from mirrorcore.syncbus import AgentPolicy, Handlers, SyncBus
 from mirrorcore.trading.costs import CostModel
 from mirrorcore.trading.gateway import Gateway
 from mirrorcore.trading.ledger import Ledger
@@ -64,18 +62,21 @@ def assemble(
     *,
     without: Sequence[str] = (),
     cuts: Sequence[int] = (),
+    processes: bool = False,
 ) -> Swarm:
     """Build every part and hand each agent what it may touch.
 
-    ``cuts`` are instants at which the digests are kept as well. Raises ConfigError for what cannot
-    be built, before anything has run.
+    ``cuts`` are instants at which the digests are kept as well. With ``processes`` the agents that
+    are to have a process of their own get it; without, as in replay of history, they run here.
+    Raises ConfigError for what cannot be built, before anything has run.
     """
-    members = recruit(config, without)
+    members = recruit(config, without, processes=processes)
     clock = VirtualClock()
     bus = SyncBus(
         clock,
         seed=config.seed,
         admission="tick",
+        processes=processes,
         # What nobody may miss has failed: positions may shrink from here on, not grow.
         on_escalation=lambda agent_id: path.gateway.reduce(
             f"{agent_id}, which is essential, has failed for good", ts=clock.now()
@@ -156,7 +157,7 @@ def _enlist(
     digests: RunDigests,
 ) -> None:
     """Register an agent on the bus and attach it."""
-    handlers = member.handlers()
+    handlers = Handlers() if member.away else member.handlers()
     handle = bus.register(
         member.agent_id,
         kind=member.kind,
@@ -166,15 +167,11 @@ def _enlist(
         policy=AgentPolicy(cadence_ns=max(member.cadence_ns, context.bar_ns)),
         factory=member.reborn,
         essential=member.essential,
+        isolation="process" if member.away else "loop",
+        process=process_of(member, context, seed),
     )
-    member.bind(handle, clock, _generator(seed, member.agent_id), context)
+    member.bind(handle, clock, generator(seed, member.agent_id), context)
     digests.register(member.agent_id, named=not member.schema)
-
-
-def _generator(seed: int, agent_id: str) -> np.random.Generator:
-    """Keyed by seed and id, so that an agent more or less changes nobody else's stream."""
-    key = hashlib.sha256(agent_id.encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(key[:8], "big")])
 
 
 def _order_path(

@@ -349,6 +349,8 @@ class Engine:
     def save_checkpoints(self) -> None:
         """Have every agent give the bus what a restart continues from."""
         for member in self._parts.members:
+            # Also one that has moved to a process saves itself, where it is.
+            member.away = member.away or self._bus.isolation.has(member.agent_id)
             try:
                 member.save()
             except Exception as error:

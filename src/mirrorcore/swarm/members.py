@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -27,6 +27,9 @@ from mirrorcore.swarm.drills import Drill
 from mirrorcore.swarm.reads import Reads
 from mirrorcore.syncbus import AgentHandle, Field, Handlers
 from mirrorcore.syncbus.schema import freeze_block
+
+if TYPE_CHECKING:
+    from mirrorcore.swarm.recipes import Recipe
 
 LARGEST_WEIGHT = 10.0
 """No target is larger, in shares of equity: the hard limits cannot be set higher either."""
@@ -93,6 +96,11 @@ class Member:
     reads: Reads | None = None
     """Takes note of what it reads of the market, where somebody asks why; None in every run."""
 
+    recipe: Recipe | None = None
+    """How it is built elsewhere."""
+    away: bool = False
+    """Whether the agent lives in a process of its own; then ``agent`` is not what is called."""
+
     bus_schema: Mapping[str, Field] | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -125,7 +133,8 @@ class Member:
         self, handle: AgentHandle, clock: Clock, rng: np.random.Generator, context: Context
     ) -> None:
         self.handle, self.clock, self.rng, self.context = handle, clock, rng, context
-        self._attach()
+        if not self.away:
+            self._attach()
 
     def _attach(self) -> None:
         assert self.handle is not None
@@ -267,6 +276,9 @@ class Member:
     def save(self) -> None:
         """Give the bus what a restart continues from."""
         self.kept = None
+        if self.away:
+            # It saves itself, where it is.
+            return
         if isinstance(self.agent, BaseAgent) and self.handle is not None:
             memory = self.agent.checkpoint()
             if memory is not None:

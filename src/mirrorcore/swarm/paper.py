@@ -51,7 +51,13 @@ def run_paper(
             hint="shorten paper.warmup or give a longer history",
         )
     run = Run.open(
-        config, source, mode="paper", full=True, without=without, notes={"start_tick": first}
+        config,
+        source,
+        mode="paper",
+        full=True,
+        without=without,
+        notes={"start_tick": first},
+        processes=True,
     )
     return carry_out(run, asyncio.new_event_loop(), _trade(run, first, seconds, warm, watch))
 
@@ -67,6 +73,7 @@ async def _trade(
     warm_up(run.engine, source, first, warm, run.stop)
     if run.stop.is_set():
         return
+    await parts.bus.started()
     pace: PaperPace | None = None
     watch_over = Stopwatch()
     for block in source.blocks(start_tick=first, max_rows=1):

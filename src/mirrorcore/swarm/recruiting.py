@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
-from mirrorcore.agents.base import ORDER_PLANE_VIEWS, BaseAgent, StateField
-from mirrorcore.agents.roster import ROSTER, construct, load_agent_class, parameters
+from mirrorcore.agents.base import ORDER_PLANE_VIEWS
+from mirrorcore.agents.roster import ROSTER
 from mirrorcore.config.model import AgentEntry, RunConfig
 from mirrorcore.errors import ConfigError
 from mirrorcore.market.records import CATEGORIES
+from mirrorcore.swarm.asking import ask_elsewhere
 from mirrorcore.swarm.drills import Drill
-from mirrorcore.swarm.members import Form, Member, form_of
+from mirrorcore.swarm.members import Form, Member
+from mirrorcore.swarm.recipes import Recipe, describe
 from mirrorcore.syncbus import ALL
 
 STANDARD = (
@@ -42,8 +45,13 @@ ESSENTIAL = ("OracleEngine", "Allocator")
 """Without them there is nothing to trade on: when one fails for good, trading stops."""
 
 
-def recruit(config: RunConfig, without: Sequence[str] = ()) -> list[Member]:
-    """The members of the swarm; ConfigError names an agent that cannot be had."""
+def recruit(
+    config: RunConfig, without: Sequence[str] = (), *, processes: bool = False
+) -> list[Member]:
+    """The members of the swarm; ConfigError names an agent that cannot be had.
+
+    With ``processes`` those with ``isolation = "process"`` are not built here but asked elsewhere.
+    """
     wanted = _entries(config)
     left_out = (*config.agents.without, *without)
     for name in left_out:
@@ -52,7 +60,7 @@ def recruit(config: RunConfig, without: Sequence[str] = ()) -> list[Member]:
                 f"there is no agent {name!r} to leave out", hint=_meant(name, list(wanted))
             )
     members = [
-        _member(agent_id, entry, config)
+        _member(agent_id, entry, config, processes=processes)
         for agent_id, entry in wanted.items()
         if agent_id not in left_out
     ]
@@ -97,34 +105,59 @@ def _entries(config: RunConfig) -> dict[str, AgentEntry | None]:
     return wanted
 
 
-def _member(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Member:
-    make = _maker(agent_id, entry, config)
-    agent = make()
-    interests = _interests(agent, entry)
-    schema = _schema(agent_id, agent)
+def _member(
+    agent_id: str, entry: AgentEntry | None, config: RunConfig, *, processes: bool
+) -> Member:
+    recipe = _recipe(agent_id, entry, config)
+    isolated = entry is not None and entry.isolation == "process"
+    if isolated and processes:
+        # Not even its module is run in here.
+        told = ask_elsewhere(recipe)
+        make: Callable[[], Any] = partial(_not_here, agent_id)
+        agent: Any = told
+    else:
+        make = recipe.maker()
+        agent = make()
+        told = describe(agent_id, agent)
+    if isolated and told.form is Form.BLOCK:
+        raise ConfigError(
+            f"agent {agent_id!r} computes in blocks, which needs the market at hand, and cannot "
+            "have a process of its own",
+            hint='leave isolation at "loop", or write it as a TickAgent',
+        )
+    interests = told.data_interests
+    if entry is not None and entry.interests is not None:
+        interests = tuple(entry.interests)
     return Member(
         agent_id=agent_id,
         make=make,
         agent=agent,
-        form=form_of(agent),
-        votes=_declared_vote(agent_id, agent, schema),
-        cadence_ns=_setting(entry, "cadence", agent, "cadence_ns"),
-        horizon_ns=_setting(entry, "horizon", agent, "horizon_ns"),
+        form=told.form,
+        votes=told.votes,
+        cadence_ns=_setting(entry, "cadence", told.cadence_ns),
+        horizon_ns=_setting(entry, "horizon", told.horizon_ns),
         essential=agent_id in ESSENTIAL or bool(entry and entry.essential),
         interests=tuple(i for i in interests if i in (*CATEGORIES, *ORDER_PLANE_VIEWS)),
         agent_interests=(
-            *getattr(agent, "agent_interests", ()),
+            *told.agent_interests,
             *(i for i in interests if i not in (*CATEGORIES, *ORDER_PLANE_VIEWS)),
         ),
-        schema=schema,
+        schema=told.schema,
+        recipe=recipe,
+        away=isolated and processes,
     )
 
 
-def _maker(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Callable[[], Any]:
+def _not_here(agent_id: str) -> Any:
+    raise RuntimeError(f"agent {agent_id!r} is built in its own process alone")
+
+
+def _recipe(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Recipe:
     params: dict[str, Any] = dict(entry.params) if entry else {}
+    interests = None if entry is None or entry.interests is None else tuple(entry.interests)
     if entry is not None and entry.file is not None:
-        cls = load_agent_class(entry.file, entry.class_name)
-        return lambda: _built(cls, agent_id, entry, params)
+        file, class_name = str(entry.file), entry.class_name
+        return Recipe(agent_id, agent_id, file, class_name, params, interests)
     kind = (entry.type if entry else None) or agent_id
     if kind not in ROSTER:
         raise ConfigError(
@@ -132,27 +165,7 @@ def _maker(agent_id: str, entry: AgentEntry | None, config: RunConfig) -> Callab
             hint=_meant(kind, list(ROSTER)) + '; an agent of your own needs file = "..."',
         )
     params = {**_fusion_params(kind, config), **params}
-    return lambda: construct(kind, agent_id, params)
-
-
-def _built(cls: type, agent_id: str, entry: AgentEntry, params: Mapping[str, Any]) -> Any:
-    """A user's agent, as the guide constructs it: id, interests, then its own parameters."""
-    interests = None if entry.interests is None else list(entry.interests)
-    if issubclass(cls, BaseAgent) and "data_interests" not in parameters(cls) and not interests:
-        return construct(cls, agent_id, params)
-    given: tuple[Any, ...] = () if interests is None else (interests,)
-    try:
-        return cls(agent_id, *given, **params)
-    except ConfigError as error:
-        raise ConfigError(
-            f"agent {agent_id!r} ({cls.__name__}): {error.message}", hint=error.hint
-        ) from error
-    except (Exception, SystemExit) as error:  # a user's constructor may raise anything
-        raise ConfigError(
-            f"agent {agent_id!r}: {cls.__name__} cannot be built: {type(error).__name__}: {error}",
-            hint="it is called with its id, with the interests of its [[agent]] entry if there "
-            "are any, and with params by name",
-        ) from error
+    return Recipe(agent_id, kind, None, None, params, interests)
 
 
 def planned(limit: float) -> float:
@@ -186,46 +199,9 @@ def _fusion_params(kind: str, config: RunConfig) -> dict[str, Any]:
     return {}
 
 
-def _declared_vote(agent_id: str, agent: Any, schema: Mapping[str, StateField]) -> bool | None:
-    """Whether its class says that it votes; an instance's own field of that name says nothing."""
-    declared = getattr(type(agent), "votes", None)
-    votes = declared if isinstance(declared, bool) else None
-    if form_of(agent) is not Form.BLOCK:
-        return votes
-    forecast = schema.get("forecast")
-    if votes and (forecast is None or forecast.shape != "symbols"):
-        raise ConfigError(
-            f"agent {agent_id!r} votes, and its state declares no forecast for each symbol",
-            hint='add "forecast": StateField("vote", "probability", 0, 1, "symbols", True)',
-        )
-    # One in blocks says beforehand what it publishes: with a forecast it votes unless it denies it.
-    return votes if votes is not None else forecast is not None and forecast.shape == "symbols"
-
-
-def _schema(agent_id: str, agent: Any) -> Mapping[str, StateField]:
-    """The schema its class declares; an own attribute ``state`` is the agent's affair."""
-    declared = getattr(type(agent), "state", None)
-    if not isinstance(declared, Mapping):
-        return {}
-    wrong = [name for name, entry in declared.items() if not isinstance(entry, StateField)]
-    if wrong and is_ours(agent):
-        raise ConfigError(
-            f"agent {agent_id!r}: the class's state declares {', '.join(map(str, wrong))} as "
-            "something else than a StateField",
-            hint="write StateField(doc, unit, low, high), or leave the schema out",
-        )
-    return {} if wrong else declared
-
-
-def _interests(agent: Any, entry: AgentEntry | None) -> tuple[str, ...]:
-    if entry is not None and entry.interests is not None:
-        return tuple(entry.interests)
-    return tuple(getattr(agent, "data_interests", ()))
-
-
-def _setting(entry: AgentEntry | None, name: str, agent: Any, attribute: str) -> int:
+def _setting(entry: AgentEntry | None, name: str, own: int) -> int:
     configured = getattr(entry, name) if entry else None
-    return int(configured if configured is not None else getattr(agent, attribute, 0))
+    return own if configured is None else int(configured)
 
 
 def _drill(members: Sequence[Member], agent_id: str, drill: Drill) -> None:
@@ -283,8 +259,3 @@ def in_reading_order(members: Sequence[Member]) -> list[Member]:
 def _meant(name: str, known: Sequence[str]) -> str:
     near = get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else "known are: " + ", ".join(sorted(known))
-
-
-def is_ours(agent: Any) -> bool:
-    """Whether the agent is built on :class:`BaseAgent`; a guide reader may bring its own class."""
-    return isinstance(agent, BaseAgent)

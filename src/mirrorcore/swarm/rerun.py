@@ -106,12 +106,19 @@ def _again(
             for entry in reader.entries("admission")
         }
     run = Run.open(
-        config, source, mode="replay", full=True, without=without, notes={"start_tick": first}
+        config,
+        source,
+        mode="replay",
+        full=True,
+        without=without,
+        notes={"start_tick": first},
+        processes=True,
     )
     parts = run.swarm.parts
 
     async def work() -> None:
         warm_up(run.engine, source, first)
+        await parts.bus.started()
         pace = RecordedPace(parts.bus, parts.clock, admissions)
         assembler = TickAssembler(source.symbols, index=first)
         for done, (ts, records) in enumerate(ticks):

@@ -99,11 +99,12 @@ class Run:
         notes: Mapping[str, Any] | None = None,
         delay: int = 0,
         observe: Callable[[Swarm], Observer] | None = None,
+        processes: bool = False,
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
         inputs = {source.name: source.digest(), **agent_files(config)}
         source.verdicts.check(least=0)
-        assemble(config, source, "trial", without=without)
+        assemble(config, source, "trial", without=without, processes=processes)
         registry = RunRegistry(config.storage.runs)
         identity = {
             "config": to_toml(config),
@@ -122,7 +123,7 @@ class Run:
         }
         folder = registry.create(mode, identity)
         try:
-            swarm = assemble(config, source, folder.id, without=without)
+            swarm = assemble(config, source, folder.id, without=without, processes=processes)
             journal = Journal.create(folder.journal)
             journal.append("run", 0, identity)
         except BaseException:
@@ -294,6 +295,8 @@ def carry_out(
         except BaseException:
             run.abort()
             raise
+        finally:
+            run.swarm.parts.bus.isolation.close()
         stopped = run.stop.is_set()
         return run.finish(RunStatus.INTERRUPTED if stopped else RunStatus.FINISHED)
 

@@ -103,7 +103,7 @@ class BusCore(Ticks, Inspection):
             except BaseException:
                 self.remove(agent_id)
                 raise
-        if on_tick is not None or agent.factory is not None:
+        if on_tick is not None or agent.factory is not None or process is not None:
             self._tickers.append(agent)
         self._observers.emit(EventKind.REGISTERED, agent_id, f"kind {kind}")
         self._dispatcher.nudge()

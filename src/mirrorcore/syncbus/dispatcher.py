@@ -235,7 +235,7 @@ class Dispatcher:
             if mailbox.gated or mailbox.inbox or mailbox.pending:
                 mailbox.rest()
             else:
-                mailbox.held = not mailbox.pushes
+                mailbox.held = mailbox.on_update is None
         return calls
 
     def _deliver_states(  # noqa: PLR0912  # the hot path

@@ -57,7 +57,6 @@ class Mailbox:
         "inbox",
         "on_update",
         "pending",
-        "pushes",
         "ready",
         "sends",
         "sends_call",
@@ -79,8 +78,8 @@ class Mailbox:
         self.turn = turn
         self.brisk_ns = brisk_ns
         self.ready = ready
-        self.call_with(on_update)
-        self.held = not self.pushes
+        self.on_update = on_update
+        self.held = on_update is None
         self.gated = self.urgent = False
         self.calls = 0
         self.burst = self.burst_call = self.sends = self.sends_call = 0
@@ -94,10 +93,10 @@ class Mailbox:
         """One whose owner nobody calls: it collects by itself, and has no other lanes."""
         return cls(None, deque(), on_update=None, turn=1, brisk_ns=0)
 
-    def call_with(self, on_update: Callable[[Any], Any] | None) -> None:
-        """What it is called with when a source has changed; None: it reads on its own."""
-        self.on_update = on_update
-        self.pushes = on_update is not None
+    @property
+    def pushes(self) -> bool:
+        """Whether it is called when a source has changed; otherwise it reads on its own."""
+        return self.on_update is not None
 
     def mark(self, edge: Edge) -> None:
         """``edge`` is dirty."""
@@ -140,11 +139,11 @@ class Mailbox:
         """A turn has ended: announce what is left, or wait to be announced."""
         if self.gated:
             return
-        if self.inbox or (self.pending and self.pushes):
+        if self.inbox or (self.pending and self.on_update is not None):
             self.held = True
             self.ready.append(self)
         else:
-            self.held = not self.pushes
+            self.held = self.on_update is None
 
     def put_back(self, edges: Iterator[Edge]) -> None:
         """The rest of what was taken goes before what came since."""

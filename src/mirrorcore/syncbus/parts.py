@@ -82,6 +82,7 @@ class BusParts:
             self._registry.sources,
             real=not isinstance(self.clock, VirtualClock) if processes is None else processes,
         )
+        self._supervisor.relocate = self.isolation.relocate
         self._tickers: list[Agent] = []
         self._watches = 0
         self._incarnations: dict[str, int] = {}

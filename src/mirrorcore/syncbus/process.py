@@ -114,7 +114,7 @@ class Isolation:
     @staticmethod
     def _receive(agent: Agent, handlers: Handlers) -> None:
         agent.handlers = handlers
-        agent.mailbox.pushes = handlers.on_update is not None
+        agent.mailbox.on_update = handlers.on_update
         if not agent.mailbox.gated:
             agent.mailbox.rest()
 
@@ -191,14 +191,20 @@ class Isolation:
             self.idle()
         await asyncio.sleep(_STEP)
 
-    def idle(self, seconds: float = _IDLE) -> None:
-        """Wait, really, until a child that owes an answer says something."""
+    def idle(self, seconds: float = _IDLE) -> bool:
+        """Wait, really, until a child that owes an answer says something; False if none does."""
         poll = select.poll()
         awaited = [host.link.descriptor for host in self._hosts() if host.awaited and host.link]
         for descriptor in awaited:
             poll.register(descriptor, select.POLLIN)
         if awaited:
             poll.poll(seconds * 1_000)
+        return bool(awaited)
+
+    def has(self, agent_id: str) -> bool:
+        """Whether the agent has, or had last, a process of its own."""
+        agent = self._supervisor.agents.get(agent_id)
+        return agent is not None and agent.host is not None
 
     def output(self, agent_id: str) -> str:
         """The last of what the agent's process printed, 16 KiB at most; empty without one."""

@@ -27,7 +27,7 @@ from mirrorcore.syncbus.faults import (
 )
 from mirrorcore.syncbus.messages import Gap, Update
 from mirrorcore.syncbus.process_factory import ProcessFactory
-from mirrorcore.syncbus.process_frames import FrameError, pack, pickled
+from mirrorcore.syncbus.process_frames import PLAIN_LIMIT, FrameError, pack, pickled
 from mirrorcore.syncbus.process_handle import Answer, Call, Hello
 from mirrorcore.syncbus.process_link import Link, LinkState
 from mirrorcore.syncbus.process_mirror import Mirror
@@ -40,18 +40,19 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.source import StateSource
 
 _FRAMES_BEYOND = 16
+_BYTES_BEYOND = 16 * PLAIN_LIMIT
 _TEXT = 4_096
 
 
 class _Exchange:
     """One call under way: what the child has said about it and nobody has taken up yet."""
 
-    __slots__ = ("count", "frames", "waiter")
+    __slots__ = ("bytes", "count", "frames", "waiter")
 
     def __init__(self) -> None:
         self.frames: deque[Any] = deque()
         self.waiter: asyncio.Future[None] | None = None
-        self.count = 0
+        self.count = self.bytes = 0
 
     def put(self, frame: Any) -> None:
         self.frames.append(frame)
@@ -96,6 +97,7 @@ class Host:
         self._on_idle_loss = on_idle_loss
         self._calls = 0
         self._exchanges: dict[int, _Exchange] = {}
+        self._most_bytes = self.policy.blob_bytes + _BYTES_BEYOND
         self._most_frames = 2 * agent.policy.max_publishes_per_call + _FRAMES_BEYOND
 
     @property
@@ -107,7 +109,8 @@ class Host:
         """Whether it is known what came of its start."""
         if self.lost is not None or self.agent.down:
             return True
-        return self.link is not None and not self.starting
+        waiting = (LinkState.STARTING, LinkState.ENDING)
+        return self.link is not None and self.link.state not in waiting
 
     @property
     def awaited(self) -> bool:
@@ -301,7 +304,7 @@ class Host:
 
     # -- what the child says ------------------------------------------------------------------
 
-    def _heard(self, body: list[Any]) -> None:
+    def _heard(self, body: list[Any], size: int) -> None:
         """A frame has arrived; FrameError where nobody has asked for it."""
         link = self.link
         assert link is not None
@@ -322,8 +325,11 @@ class Host:
         if exchange is None or link.state is LinkState.STARTING:
             raise FrameError("a frame that nobody waits for")
         exchange.count += 1
+        exchange.bytes += size
         if exchange.count > self._most_frames:
             raise FrameError(f"more than {self._most_frames} frames in one call")
+        if exchange.bytes > self._most_bytes:
+            raise FrameError(f"more than {self._most_bytes} bytes in one call")
         exchange.put(body)
 
     def _refused(self, text: str, hint: str) -> None:

@@ -28,7 +28,7 @@ from mirrorcore.syncbus.process_reaper import Reaper
 
 _READ = 1 << 16
 _UNREAD = 64 << 20
-"""Bytes that may wait for a child that does not read; one call under way is far below."""
+"""Bytes that may wait for a child that does not read before it is sent anything more."""
 _TAIL = 16 << 10
 _EXIT_TRIES = 50
 _EXIT_STEP = 0.002
@@ -63,7 +63,7 @@ _STEPS: dict[LinkState, tuple[LinkState, ...]] = {
 
 
 class Link:
-    """One child process. ``on_frame(body)`` gets what it says, ``on_lost(reason)`` its end.
+    """One child process. ``on_frame(body, bytes)`` gets what it says, ``on_lost(reason)`` its end.
 
     Both are called by the event loop. A link that was closed calls nobody any more.
     """
@@ -73,7 +73,7 @@ class Link:
         policy: ProcessPolicy,
         loop: asyncio.AbstractEventLoop,
         reaper: Reaper,
-        on_frame: Callable[[list[Any]], None],
+        on_frame: Callable[[list[Any], int], None],
         on_lost: Callable[[str], None],
     ) -> None:
         self.state = LinkState.STARTING
@@ -123,11 +123,12 @@ class Link:
             return
         self._output_budget = self._output_bytes
         self._listen()
-        self._unwritten.append(memoryview(frame))
-        self._waiting_bytes += len(frame)
         if self._waiting_bytes > _UNREAD:
             self.lose("it does not read what it is sent")
-        elif len(self._unwritten) == 1:
+            return
+        self._unwritten.append(memoryview(frame))
+        self._waiting_bytes += len(frame)
+        if len(self._unwritten) == 1:
             self._write()
 
     def _write(self) -> None:
@@ -167,7 +168,7 @@ class Link:
                 body = decode(plain, blobs)
                 if not isinstance(body, list) or not body:
                     raise FrameError("a frame that is no list")
-                self._on_frame(body)
+                self._on_frame(body, len(plain) + len(blobs))
                 if not self.alive:
                     return
         except FrameError as error:

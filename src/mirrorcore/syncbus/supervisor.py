@@ -330,7 +330,7 @@ class Supervisor:
             finally:
                 window.agent = None
                 self._dispatcher.current = outer
-            agent.mailbox.call_with(agent.handlers.on_update)
+            agent.mailbox.on_update = agent.handlers.on_update
         for edge in agent.mailbox.edges.values():
             edge.renew()
             self._dispatcher.watch_block(edge.source)
