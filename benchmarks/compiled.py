@@ -253,7 +253,7 @@ def failing(sources: Path) -> list[str]:
         except subprocess.TimeoutExpired:
             failed.append(f"{path.name} does not end")
         else:
-            failed += re.findall(r"^(?:FAILED|ERROR) \S*?([^/\s]+)", done.stdout, re.M)
+            failed += re.findall(r"^(?:FAILED|ERROR) \S*/(\S+)", done.stdout, re.M)
     return failed
 
 
