@@ -37,7 +37,7 @@ the watchdog exchanges the class of ``window``, and ``task`` is a Future that co
 READERS = 5
 SIZES = (10, 100, 1_000)
 HANDLERS = ("sync", "async")
-PATIENCE_S = 120
+PATIENCE_S = 300
 """For one file of tests, which takes seconds."""
 
 _BUILD = """
