@@ -418,6 +418,24 @@ class Dispatcher:
             self.supervisor.succeeded(agent)
         return True, result
 
+    def ahead(
+        self, agent: Agent, rows: int, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
+        """Agent code that is run ahead of its turn, for ``rows`` calls at once."""
+        window = self.window
+        agent.ahead = rows
+        window.agent = agent
+        try:
+            try:
+                return function(*args)
+            finally:
+                window.agent = None
+        except AgentBlocked:
+            window.agent = None
+            raise
+        finally:
+            agent.ahead = 0
+
     def serve_critical(self) -> None:
         """Deliver every signal that waits, oldest first."""
         critical = self.critical
