@@ -8,8 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mirrorcore.clock import SECOND, VirtualClock, VirtualTimeLoop
-from mirrorcore.syncbus import AgentHandle, BusEvent, BusPolicy, EventKind, SyncBus, Update
+from mirrorcore.clock import SECOND, LiveClock, VirtualClock, VirtualTimeLoop
+from mirrorcore.syncbus import (
+    AgentHandle,
+    BusEvent,
+    BusPolicy,
+    EventKind,
+    LifeState,
+    SyncBus,
+    Update,
+)
 
 
 def make(policy: BusPolicy | None = None) -> SyncBus:
@@ -192,3 +200,107 @@ def test_a_paused_agent_is_passed_over_and_found_again(fields: Any) -> None:
     bus.resume("b")
     bus.settle()
     assert heard == ["c", "b"]
+
+
+# -- whose time it was ------------------------------------------------------------------------
+
+
+class Stamps:
+    """In place of the machine's stamps: they stand still until told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0
+        monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: self.now)
+
+    def spend(self, *_: Any) -> None:
+        self.now += 10 * SECOND
+
+
+def down(bus: SyncBus) -> list[str]:
+    bus.sweep()
+    return [name for name in bus.agent_ids if bus.status(name) is not LifeState.RUNNING]
+
+
+def test_the_time_between_two_turns_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    bus.register("b", interests=["a"], on_update=lambda update: None)
+    for _ in range(3):
+        stamps.spend()
+        a.publish({"x": 1})
+        bus.settle()
+    assert down(bus) == []
+    assert sum(bus._agent("b").latency[1:]) == 0
+
+
+def test_who_holds_the_loop_in_a_call_is_found_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    for name in ("b", "slow", "c"):
+        bus.register(
+            name,
+            interests=["a"],
+            on_update=stamps.spend if name == "slow" else lambda update: None,
+        )
+    a.publish({"x": 1})
+    bus.settle()
+    assert down(bus) == ["slow"]
+    assert bus.statistics("slow").expired == 1
+    assert [sum(bus._agent(name).latency[1:]) for name in ("b", "slow", "c")] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["before a turn", "within a turn"])
+def test_the_time_of_a_signal_is_its_receivers(
+    within: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    bus.register("slow", on_signal=stamps.spend)
+
+    def on_update(update: Update) -> None:
+        if within:
+            bus.signal("slow", 1)
+
+    bus.register("b", interests=["a"], on_update=on_update)
+    a.publish({"x": 1})
+    if not within:
+        bus.signal("slow", 1)
+    bus.settle()
+    assert down(bus) == ["slow"]
+    assert sum(bus._agent("b").latency[1:]) == 0
+
+
+def test_in_virtual_time_nobody_is_judged_by_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps, bus = Stamps(monkeypatch), make()
+    a = bus.register("a")
+    bus.register("slow", interests=["a"], on_update=stamps.spend, on_signal=stamps.spend)
+    a.publish({"x": 1})
+    bus.signal("slow", 1)
+    bus.settle()
+    bus.guarded("slow", stamps.spend)
+    assert down(bus) == []
+    assert sum(bus._agent("slow").latency[1:]) == 3
+
+
+def test_after_a_slow_turn_an_agent_is_called_once_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow, but not beyond its deadline: from then on its turns are short."""
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    order: list[str] = []
+    sources = [bus.register(f"s{number}", kind="s") for number in range(4)]
+
+    def on_update(update: Update) -> None:
+        order.append("slow")
+        stamps.now += SECOND // 10
+
+    bus.register("slow", interests=["s"], on_update=on_update)
+    bus.register("b", interests=["s"], on_update=lambda update: order.append("b"))
+    sources[0].publish({"x": 1})
+    bus.settle()
+    order.clear()
+    for source in sources:
+        source.publish({"x": 2})
+    bus.settle()
+    assert order == ["slow", *["b"] * 4, *["slow"] * 3]
+    assert down(bus) == []
