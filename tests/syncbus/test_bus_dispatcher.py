@@ -10,10 +10,13 @@ import pytest
 
 from mirrorcore.clock import SECOND, LiveClock, VirtualClock, VirtualTimeLoop
 from mirrorcore.syncbus import (
+    ALL,
     AgentHandle,
     BusEvent,
     BusPolicy,
     EventKind,
+    FloodError,
+    Interest,
     LifeState,
     SyncBus,
     Update,
@@ -138,12 +141,14 @@ def test_rows_reach_those_who_are_called_beside_those_who_read() -> None:
     bus = make()
     heard: list[float] = []
     a = bus.register("a")
-    bus.register("pulls", interests=["a"])
+    pulls = bus.register("pulls", interests=["a"])
+    stranger = bus.register("stranger", interests=["b"])
     bus.register("b", interests=["a"], on_update=lambda update: heard.append(update.fields["x"]))
     a.load_block({"x": np.arange(3.0)}, np.arange(3) + SECOND, 3)
     bus.reach(1)
     bus.settle()
     assert heard == [1.0]
+    assert stranger.collect() != pulls.collect() != []
     assert bus.checkpoint() is None
     bus.isolate("a")
     assert bus.checkpoint() is not None  # its block has gone with it
@@ -304,3 +309,142 @@ def test_after_a_slow_turn_an_agent_is_called_once_a_turn(monkeypatch: pytest.Mo
     bus.settle()
     assert order == ["slow", *["b"] * 4, *["slow"] * 3]
     assert down(bus) == []
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_a_deadline_is_passed_when_it_is_exceeded(
+    extra: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    deadline = bus._agent("a").policy.deadline_ns
+
+    def spend(_: Any) -> None:
+        stamps.now += deadline + extra
+
+    bus.register("updated", interests=["a"], on_update=spend)
+    bus.register("ticked", on_tick=spend)
+    bus.register("signalled", on_signal=spend)
+    a.publish({"x": 1})
+    bus.signal("signalled", 1)
+    bus.settle()
+    bus.tick(None)
+    assert down(bus) == (["updated", "ticked", "signalled"] if extra else [])
+
+
+# -- every way to be called -------------------------------------------------------------------
+
+WAYS = ("update", "eager", "message", "signal", "tick")
+
+
+class Called:
+    """An agent that can be called in each way; what it does then is handed in."""
+
+    def __init__(self, act: Any) -> None:
+        self.bus = make()
+        self.other = self.bus.register("other")
+        self.eager = self.bus.register("eager")
+        self.handle = self.bus.register(
+            "a",
+            interests=["other", Interest("eager", None, "eager")],
+            on_update=act,
+            on_message=act,
+            on_signal=act,
+            on_tick=act,
+        )
+
+    def call(self, way: str) -> None:
+        if way == "update":
+            self.other.publish({"x": 1})
+        elif way == "eager":
+            self.eager.publish({"x": 1})
+        elif way == "message":
+            self.bus.send("a", 1)
+        elif way == "signal":
+            self.bus.signal("a", 1)
+        else:
+            self.bus.tick(None)
+        self.bus.settle()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_successes_on_probation_count_however_it_is_called(way: str) -> None:
+    called = Called(lambda _: None)
+    called.bus.restart("a")
+    states = []
+    for _ in range(3):
+        called.call(way)
+        states.append(called.bus.status("a"))
+    assert states == [LifeState.PROBING, LifeState.PROBING, LifeState.RUNNING]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_failures_count_however_it_is_called(way: str) -> None:
+    def fails(_: Any) -> None:
+        raise ValueError("no")
+
+    called = Called(fails)
+    for number in range(1, 6):
+        called.call(way)
+        assert called.bus.statistics("a").failures == number
+    assert called.bus.status("a") is LifeState.ISOLATED
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_flood_it_hides_is_a_failure_however_it_is_called(way: str) -> None:
+    handles: list[AgentHandle] = []
+
+    def floods(_: Any) -> None:
+        try:
+            for number in range(300):
+                handles[0].publish({"x": number})
+        except FloodError:
+            return
+
+    called = Called(floods)
+    handles.append(called.handle)
+    called.call(way)
+    statistics = called.bus.statistics("a")
+    assert (statistics.failures, statistics.refused, statistics.version) == (1, 1, 256)
+    assert called.bus.status("a") is LifeState.RUNNING
+    called.call(way)
+    assert called.bus.statistics("a").failures == 2
+
+
+def test_a_signal_passes_over_who_is_down_and_reaches_the_rest_in_order() -> None:
+    bus = make()
+    heard: list[str] = []
+    for name in ("a", "b", "c", "d"):
+        bus.register(name, on_signal=lambda signal, n=name: heard.append(n))
+    assert bus.signal(ALL, 1) == ["a", "b", "c", "d"]
+    bus.isolate("b")
+    bus.settle()
+    assert heard == ["a", "c", "d"]
+
+
+def test_a_handler_of_signals_may_wait_beside_other_calls() -> None:
+    bus = make()
+    heard: list[str] = []
+    a = bus.register("a")
+
+    async def on_signal(_: Any) -> None:
+        await asyncio.sleep(0)
+        heard.append("signal")
+
+    bus.register(
+        "b", interests=["a"], on_signal=on_signal, on_update=lambda update: heard.append("update")
+    )
+
+    async def main() -> None:
+        bus.signal("b", 1)
+        bus.settle()
+        assert bus.suspended
+        a.publish({"x": 1})
+        bus.settle()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not bus.suspended
+        assert bus._dispatcher.watched == {}
+
+    on_a_loop(main())
+    assert heard == ["update", "signal"]
