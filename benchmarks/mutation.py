@@ -455,9 +455,10 @@ def work(
         every = list(mutants(module))
         known = results.get(module, {})
         first, last = asked.lines
-        todo = [
-            m for m in every if first <= m.line <= last and not (asked.again and known.get(m.name))
-        ]
+        todo = [m for m in every if first <= m.line <= last]
+        if asked.again:
+            todo = [m for m in todo if known.get(m.name) == ""]
+        todo = todo[:: asked.every]
         found = {m.name: known[m.name] for m in every if m not in todo and m.name in known}
         for mutant, killer in run(todo, items, verdict, asked):
             found[mutant.name] = killer
@@ -498,6 +499,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
     parser.add_argument("--again", action="store_true", help="only those that survived")
     parser.add_argument("--lines", type=int, nargs=2, default=(0, 10**9), help="first and last")
+    parser.add_argument("--every", type=int, default=1, help="try one in N, a sample")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a mutant may take")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--share", type=int, default=1, help="of hypothesis' examples, 1 in N")

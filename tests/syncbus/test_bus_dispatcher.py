@@ -8,8 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mirrorcore.clock import SECOND, VirtualClock, VirtualTimeLoop
-from mirrorcore.syncbus import AgentHandle, BusEvent, BusPolicy, EventKind, SyncBus, Update
+from mirrorcore.clock import SECOND, LiveClock, VirtualClock, VirtualTimeLoop
+from mirrorcore.syncbus import (
+    ALL,
+    AgentHandle,
+    BusEvent,
+    BusPolicy,
+    EventKind,
+    FloodError,
+    Interest,
+    LifeState,
+    SyncBus,
+    Update,
+)
 
 
 def make(policy: BusPolicy | None = None) -> SyncBus:
@@ -130,12 +141,14 @@ def test_rows_reach_those_who_are_called_beside_those_who_read() -> None:
     bus = make()
     heard: list[float] = []
     a = bus.register("a")
-    bus.register("pulls", interests=["a"])
+    pulls = bus.register("pulls", interests=["a"])
+    stranger = bus.register("stranger", interests=["b"])
     bus.register("b", interests=["a"], on_update=lambda update: heard.append(update.fields["x"]))
     a.load_block({"x": np.arange(3.0)}, np.arange(3) + SECOND, 3)
     bus.reach(1)
     bus.settle()
     assert heard == [1.0]
+    assert stranger.collect() != pulls.collect() != []
     assert bus.checkpoint() is None
     bus.isolate("a")
     assert bus.checkpoint() is not None  # its block has gone with it
@@ -192,3 +205,246 @@ def test_a_paused_agent_is_passed_over_and_found_again(fields: Any) -> None:
     bus.resume("b")
     bus.settle()
     assert heard == ["c", "b"]
+
+
+# -- whose time it was ------------------------------------------------------------------------
+
+
+class Stamps:
+    """In place of the machine's stamps: they stand still until told to go on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0
+        monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: self.now)
+
+    def spend(self, *_: Any) -> None:
+        self.now += 10 * SECOND
+
+
+def down(bus: SyncBus) -> list[str]:
+    bus.sweep()
+    return [name for name in bus.agent_ids if bus.status(name) is not LifeState.RUNNING]
+
+
+def test_the_time_between_two_turns_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    bus.register("b", interests=["a"], on_update=lambda update: None)
+    for _ in range(3):
+        stamps.spend()
+        a.publish({"x": 1})
+        bus.settle()
+    assert down(bus) == []
+    assert sum(bus._agent("b").latency[1:]) == 0
+
+
+def test_who_holds_the_loop_in_a_call_is_found_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    for name in ("b", "slow", "c"):
+        bus.register(
+            name,
+            interests=["a"],
+            on_update=stamps.spend if name == "slow" else lambda update: None,
+        )
+    a.publish({"x": 1})
+    bus.settle()
+    assert down(bus) == ["slow"]
+    assert bus.statistics("slow").expired == 1
+    assert [sum(bus._agent(name).latency[1:]) for name in ("b", "slow", "c")] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["before a turn", "within a turn"])
+def test_the_time_of_a_signal_is_its_receivers(
+    within: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    bus.register("slow", on_signal=stamps.spend)
+
+    def on_update(update: Update) -> None:
+        if within:
+            bus.signal("slow", 1)
+
+    bus.register("b", interests=["a"], on_update=on_update)
+    a.publish({"x": 1})
+    if not within:
+        bus.signal("slow", 1)
+    bus.settle()
+    assert down(bus) == ["slow"]
+    assert sum(bus._agent("b").latency[1:]) == 0
+
+
+def test_in_virtual_time_nobody_is_judged_by_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps, bus = Stamps(monkeypatch), make()
+    a = bus.register("a")
+    bus.register("slow", interests=["a"], on_update=stamps.spend, on_signal=stamps.spend)
+    a.publish({"x": 1})
+    bus.signal("slow", 1)
+    bus.settle()
+    bus.guarded("slow", stamps.spend)
+    assert down(bus) == []
+    assert sum(bus._agent("slow").latency[1:]) == 3
+
+
+def test_after_a_slow_turn_an_agent_is_called_once_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slow, but not beyond its deadline: from then on its turns are short."""
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    order: list[str] = []
+    sources = [bus.register(f"s{number}", kind="s") for number in range(4)]
+
+    def on_update(update: Update) -> None:
+        order.append("slow")
+        stamps.now += SECOND // 10
+
+    bus.register("slow", interests=["s"], on_update=on_update)
+    bus.register("b", interests=["s"], on_update=lambda update: order.append("b"))
+    sources[0].publish({"x": 1})
+    bus.settle()
+    order.clear()
+    for source in sources:
+        source.publish({"x": 2})
+    bus.settle()
+    assert order == ["slow", *["b"] * 4, *["slow"] * 3]
+    assert down(bus) == []
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_a_deadline_is_passed_when_it_is_exceeded(
+    extra: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    a = bus.register("a")
+    deadline = bus._agent("a").policy.deadline_ns
+
+    def spend(_: Any) -> None:
+        stamps.now += deadline + extra
+
+    bus.register("updated", interests=["a"], on_update=spend)
+    bus.register("ticked", on_tick=spend)
+    bus.register("signalled", on_signal=spend)
+    a.publish({"x": 1})
+    bus.signal("signalled", 1)
+    bus.settle()
+    bus.tick(None)
+    assert down(bus) == (["updated", "ticked", "signalled"] if extra else [])
+
+
+# -- every way to be called -------------------------------------------------------------------
+
+WAYS = ("update", "eager", "message", "signal", "tick")
+
+
+class Called:
+    """An agent that can be called in each way; what it does then is handed in."""
+
+    def __init__(self, act: Any) -> None:
+        self.bus = make()
+        self.other = self.bus.register("other")
+        self.eager = self.bus.register("eager")
+        self.handle = self.bus.register(
+            "a",
+            interests=["other", Interest("eager", None, "eager")],
+            on_update=act,
+            on_message=act,
+            on_signal=act,
+            on_tick=act,
+        )
+
+    def call(self, way: str) -> None:
+        if way == "update":
+            self.other.publish({"x": 1})
+        elif way == "eager":
+            self.eager.publish({"x": 1})
+        elif way == "message":
+            self.bus.send("a", 1)
+        elif way == "signal":
+            self.bus.signal("a", 1)
+        else:
+            self.bus.tick(None)
+        self.bus.settle()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_successes_on_probation_count_however_it_is_called(way: str) -> None:
+    called = Called(lambda _: None)
+    called.bus.restart("a")
+    states = []
+    for _ in range(3):
+        called.call(way)
+        states.append(called.bus.status("a"))
+    assert states == [LifeState.PROBING, LifeState.PROBING, LifeState.RUNNING]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_failures_count_however_it_is_called(way: str) -> None:
+    def fails(_: Any) -> None:
+        raise ValueError("no")
+
+    called = Called(fails)
+    for number in range(1, 6):
+        called.call(way)
+        assert called.bus.statistics("a").failures == number
+    assert called.bus.status("a") is LifeState.ISOLATED
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_flood_it_hides_is_a_failure_however_it_is_called(way: str) -> None:
+    handles: list[AgentHandle] = []
+
+    def floods(_: Any) -> None:
+        try:
+            for number in range(300):
+                handles[0].publish({"x": number})
+        except FloodError:
+            return
+
+    called = Called(floods)
+    handles.append(called.handle)
+    called.call(way)
+    statistics = called.bus.statistics("a")
+    assert (statistics.failures, statistics.refused, statistics.version) == (1, 1, 256)
+    assert called.bus.status("a") is LifeState.RUNNING
+    called.call(way)
+    assert called.bus.statistics("a").failures == 2
+
+
+def test_a_signal_passes_over_who_is_down_and_reaches_the_rest_in_order() -> None:
+    bus = make()
+    heard: list[str] = []
+    for name in ("a", "b", "c", "d"):
+        bus.register(name, on_signal=lambda signal, n=name: heard.append(n))
+    assert bus.signal(ALL, 1) == ["a", "b", "c", "d"]
+    bus.isolate("b")
+    bus.settle()
+    assert heard == ["a", "c", "d"]
+
+
+def test_a_handler_of_signals_may_wait_beside_other_calls() -> None:
+    bus = make()
+    heard: list[str] = []
+    a = bus.register("a")
+
+    async def on_signal(_: Any) -> None:
+        await asyncio.sleep(0)
+        heard.append("signal")
+
+    bus.register(
+        "b", interests=["a"], on_signal=on_signal, on_update=lambda update: heard.append("update")
+    )
+
+    async def main() -> None:
+        bus.signal("b", 1)
+        bus.settle()
+        assert bus.suspended
+        a.publish({"x": 1})
+        bus.settle()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not bus.suspended
+        assert bus._dispatcher.watched == {}
+
+    on_a_loop(main())
+    assert heard == ["update", "signal"]

@@ -215,6 +215,48 @@ def test_by_command_nothing_is_drawn_and_an_older_draw_is_forgotten() -> None:
     assert breaker.level == 1
 
 
+def test_quiet_is_counted_from_the_last_failure() -> None:
+    breaker = Breaker(BreakerPolicy())
+    breaker.level = 3
+    for call, second in enumerate((0, 50, 100, 150), start=1):
+        breaker.failed(2 * call, second * SECOND)
+    assert breaker.level == 3
+    breaker.failed(20, 270 * SECOND)
+    assert breaker.level == 1
+
+
+def test_a_breaker_that_was_written_down_goes_on_as_it_was() -> None:
+    policy = BreakerPolicy(consecutive=3, window=6, minimum=4, probes=2)
+
+    def brought_to(steps: int) -> Breaker:
+        breaker = Breaker(policy)
+        moves: list[Callable[[], object]] = [
+            lambda: breaker.failed(2, SECOND),
+            lambda: breaker.failed(3, 2 * SECOND),
+            lambda: breaker.failed(4, 3 * SECOND),
+            lambda: breaker.open(3 * SECOND, np.random.default_rng(1)),
+            breaker.half_open,
+            breaker.succeeded,
+        ]
+        for move in moves[:steps]:
+            move()
+        return breaker
+
+    def what_follows(breaker: Breaker) -> list[object]:
+        first = [breaker.state, breaker.level, breaker.retry_at, breaker.longest_wait_ns()]
+        if breaker.state is OPEN:
+            breaker.half_open()
+        then = [breaker.succeeded(), breaker.succeeded(), breaker.state]
+        failing = [breaker.failed(call, MINUTE + call) for call in (5, 6, 9)]
+        return [*first, *then, *failing, breaker.level]
+
+    for steps in range(7):
+        copy = Breaker(policy)
+        copy.restore(brought_to(steps).checkpoint())
+        assert copy.checkpoint() == brought_to(steps).checkpoint()
+        assert what_follows(copy) == what_follows(brought_to(steps))
+
+
 def test_full_jitter_is_uniform_and_reproducible() -> None:
     """Kolmogorov-Smirnov at 0.1 %: 2,000 draws from 0 .. bound at each level up to the cap."""
     policy = BreakerPolicy(cap_ns=3 * SECOND)

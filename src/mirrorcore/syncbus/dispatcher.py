@@ -454,6 +454,7 @@ class Dispatcher:
                 continue
             self.current = agent
             agent.mailbox.calls += 1
+            began = stamp_ns()
             self.window.agent = agent
             try:
                 try:
@@ -468,9 +469,17 @@ class Dispatcher:
                     self._returned(agent, result, None, side=True)
                 elif agent.state is LifeState.PROBING:
                     self.supervisor.succeeded(agent)
+            self._took_for_signal(agent, stamp_ns() - began)
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
         self.current = None
+
+    def _took_for_signal(self, agent: Agent, took: int) -> None:
+        """Its own time: not that of the agent whose turn was interrupted."""
+        self._stamp += took
+        agent.took(took)
+        if self._wall_deadlines and took > agent.policy.deadline_ns:
+            self._overran(agent)
 
     def _deliver(self, agent: Agent, envelope: Envelope) -> None:
         now = self._clock.now()
