@@ -74,7 +74,8 @@ class Mutant:
 
     def __init__(self, module: str, node: ast.AST, change: str, tree: ast.Module) -> None:
         self.module = module
-        line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+        self.line = line = getattr(node, "lineno", 0)
+        column = getattr(node, "col_offset", 0)
         self.name = f"{module}:{line}:{column} {change}"
         self.source = ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))
         self.inside = any(
@@ -452,17 +453,34 @@ def work(
         results = json.loads(RESULTS.read_text())["mutants"]
     for module in modules:
         every = list(mutants(module))
-        known = results.get(module, {}) if asked.again else {}
-        found = {m.name: known[m.name] for m in every if known.get(m.name)}
-        todo = [mutant for mutant in every if mutant.name not in found]
+        known = results.get(module, {})
+        first, last = asked.lines
+        todo = [
+            m for m in every if first <= m.line <= last and not (asked.again and known.get(m.name))
+        ]
+        found = {m.name: known[m.name] for m in every if m not in todo and m.name in known}
         for mutant, killer in run(todo, items, verdict, asked):
             found[mutant.name] = killer
             if not killer:
                 print(f"survived: {mutant.name}", flush=True)
-        results[module] = {mutant.name: found[mutant.name] for mutant in every}
-        _write(results)
+            results[module] = {m.name: found[m.name] for m in every if m.name in found}
+            _write(results)
         killed = sum(1 for killer in found.values() if killer)
         print(f"{module}: {killed} of {len(found)} killed", flush=True)
+
+
+def _share_examples(share: int) -> None:
+    """A first sieve: what survives it is tried again with all examples (``--again``)."""
+    settings: Any = hypothesis.settings
+    make = settings.__init__
+
+    def fewer(self: Any, *parents: Any, **given: Any) -> None:
+        if "max_examples" in given:
+            given["max_examples"] = max(10, given["max_examples"] // share)
+        make(self, *parents, **given)
+
+    if share > 1:
+        settings.__init__ = fewer
 
 
 OPTIONS = [
@@ -479,8 +497,11 @@ def main() -> int:
     parser.add_argument("modules", nargs="*", help=f"of {', '.join(MODULES)}; all by default")
     parser.add_argument("--list", action="store_true", help="print the mutants and stop")
     parser.add_argument("--again", action="store_true", help="only those that survived")
+    parser.add_argument("--lines", type=int, nargs=2, default=(0, 10**9), help="first and last")
     parser.add_argument("--limit", type=float, default=60.0, help="seconds a mutant may take")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--share", type=int, default=1, help="of hypothesis' examples, 1 in N")
+    parser.add_argument("--without", default="", help="leave out tests whose name matches (-k)")
     asked = parser.parse_args()
     modules = asked.modules or MODULES
     if asked.list:
@@ -495,6 +516,9 @@ def main() -> int:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     hypothesis.settings.load_profile("mutants")
+    _share_examples(asked.share)
+    if asked.without:
+        OPTIONS[OPTIONS.index("-k") + 1] += f" and not ({asked.without})"
     return int(pytest.main(OPTIONS, plugins=[_Bench(modules, asked)]))
 
 

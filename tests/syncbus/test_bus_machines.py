@@ -187,6 +187,34 @@ def test_a_breaker_follows_its_rules(
         assert breaker.state is naive.state
 
 
+def test_a_failure_leaves_the_window_with_its_call() -> None:
+    """Window 4, more than half: failures at calls 1, 3 and 5 are two of the last four."""
+    breaker = Breaker(BreakerPolicy(consecutive=9, window=4, minimum=4))
+    assert [breaker.failed(call, 0) for call in (1, 3, 5)] == [False, False, False]
+    assert breaker.failed(6, 0)  # 3, 5 and 6 of 3 .. 6
+
+
+def test_what_led_to_the_opening_is_forgiven_at_the_closing() -> None:
+    breaker = Breaker(BreakerPolicy(consecutive=9, window=4, minimum=4, probes=1))
+    assert [breaker.failed(call, 0) for call in (2, 3, 4)] == [False, False, True]
+    breaker.open(0, None)
+    assert breaker.retry_at is None
+    breaker.half_open()
+    assert breaker.succeeded()
+    assert not breaker.failed(6, 0)  # 3, 4 and 6 of 3 .. 6, were they not forgiven
+
+
+def test_by_command_nothing_is_drawn_and_an_older_draw_is_forgotten() -> None:
+    breaker = Breaker(BreakerPolicy())
+    breaker.open(0, np.random.default_rng(0))
+    assert breaker.level == 1
+    breaker.half_open()
+    breaker.retry_at = 7
+    breaker.open(0, None)
+    assert breaker.retry_at is None
+    assert breaker.level == 1
+
+
 def test_full_jitter_is_uniform_and_reproducible() -> None:
     """Kolmogorov-Smirnov at 0.1 %: 2,000 draws from 0 .. bound at each level up to the cap."""
     policy = BreakerPolicy(cap_ns=3 * SECOND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -13,6 +14,7 @@ from mirrorcore.syncbus import (
     AgentDown,
     AgentPolicy,
     BreakerPolicy,
+    Interest,
     LaneFull,
     LifeState,
     RestartPolicy,
@@ -22,11 +24,14 @@ from mirrorcore.syncbus import (
 
 NAMES = ("a0", "a1", "a2", "b0", "b1")
 POLICY = AgentPolicy(
-    inbox=4, breaker=BreakerPolicy(consecutive=2), restart=RestartPolicy(intensity=2)
+    inbox=4,
+    stream=1 << 20,
+    breaker=BreakerPolicy(consecutive=2),
+    restart=RestartPolicy(intensity=2),
 )
 INTERESTS = {
     "a0": ("all",),
-    "a1": ("beta",),
+    "a1": (Interest("beta", None, "every"),),
     "a2": ("a0", ("b0", ("x", "y"))),
     "b0": ("alpha",),
     "b1": ("a0", "b0", "ghost"),
@@ -60,7 +65,7 @@ class Reader:
 
 
 class BusMachine(RuleBasedStateMachine):
-    """Pull reader ``b1``, push readers the others, ``a2`` with a mask."""
+    """Pull reader ``b1``, push readers the others, ``a2`` with a mask, ``a1`` of every delta."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +75,9 @@ class BusMachine(RuleBasedStateMachine):
         self.states: dict[str, dict[str, Any]] = {}
         self.accepted: dict[str, list[int]] = {}
         self.number = 0
+        self.rows = 0  # of the blocks loaded; 0: none are
+        self.row = -1
+        self.blocks: dict[str, Any] = {}
 
     def known(self, name: str) -> bool:
         return name in self.readers
@@ -95,6 +103,7 @@ class BusMachine(RuleBasedStateMachine):
         if self.known(name):
             self.bus.remove(name)
             del self.readers[name], self.states[name], self.accepted[name]
+            self.blocks.pop(name, None)
             for reader in self.readers.values():
                 reader.views.pop(name, None)
                 reader.versions.pop(name, None)
@@ -116,6 +125,42 @@ class BusMachine(RuleBasedStateMachine):
                 assert self.bus.status(name) in (LifeState.ISOLATED, LifeState.FAILED)
                 return
             self.states[name].update(delta)
+
+    @rule(
+        owners=st.sets(names, min_size=1),
+        rows=st.sampled_from([1, 7, 64, 65, 130]),
+        fields=st.sampled_from(["x", "xy", "z"]),
+    )
+    def load_blocks(self, owners: set[str], rows: int, fields: str) -> None:
+        """Rows ahead of time for some of the agents."""
+        if self.rows:
+            return
+        self.rows = rows
+        for name in sorted(owners):
+            if not self.known(name) or self.bus._agent(name).down:
+                continue
+            self.number += rows
+            arrays = {field: np.arange(self.number, self.number + rows) * 1.0 for field in fields}
+            ts = self.clock.now() + np.arange(rows, dtype=np.int64)
+            self.bus._agent(name).handle.load_block(arrays, ts, rows)
+            self.blocks[name] = arrays
+
+    @rule(steps=st.sampled_from([1, 2, 63, 64, 65]))
+    def reach(self, steps: int) -> None:
+        """The clock goes on by some rows; one that is down keeps those it had reached."""
+        if not self.rows:
+            return
+        self.row = min(self.row + steps, self.rows - 1)
+        for name, arrays in self.blocks.items():
+            if self.known(name) and self.bus._agent(name).source.block is not None:
+                self.states[name].update({f: float(v[self.row]) for f, v in arrays.items()})
+        self.bus.reach(self.row)
+
+    @rule()
+    def end_blocks(self) -> None:
+        self.bus.end_block()
+        self.rows, self.row = 0, -1
+        self.blocks.clear()
 
     @rule(name=names, count=st.integers(1, 6))
     def send(self, name: str, count: int) -> None:
@@ -206,6 +251,7 @@ class BusMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """After the storm every live reader sees every source as it is, and no message is lost."""
+        self.end_blocks()
         for name, reader in self.readers.items():
             reader.broken = False
             self.bus.resume(name)

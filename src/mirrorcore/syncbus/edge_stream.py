@@ -23,7 +23,7 @@ class StreamEdge(CountingEdge):
     """Every delta that touches ``mask`` (None: every one), in order, at most ``room`` waiting.
 
     ``gap`` is what was dropped and not yet told: (first version, last version, how many). ``first``
-    is the state it found when it was made: the deltas that wait came after it.
+    is the state it found when it was made, or opened again: the deltas that wait came after it.
     """
 
     __slots__ = ("first", "gap", "mask", "matched", "room", "waiting")
@@ -109,6 +109,13 @@ class StreamEdge(CountingEdge):
         super().close()
         self.rejected += len(self.waiting)
         self.waiting.clear()
+
+    def reopen(self) -> None:
+        """It was down for good: it begins again with the state it finds."""
+        super().reopen()
+        self.gap = None
+        self.resync = self.source.version > 0
+        self.first = self._snapshot(0) if self.resync else None
 
     def restrict(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         mask = self.mask

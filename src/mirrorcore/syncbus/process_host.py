@@ -54,6 +54,10 @@ class _Exchange:
         self.waiter: asyncio.Future[None] | None = None
         self.count = self.bytes = 0
 
+    @property
+    def waits(self) -> bool:
+        return self.waiter is not None and not self.waiter.done()
+
     def put(self, frame: Any) -> None:
         self.frames.append(frame)
         if self.waiter is not None and not self.waiter.done():
@@ -114,8 +118,10 @@ class Host:
 
     @property
     def awaited(self) -> bool:
-        """Whether the child is to say something."""
-        return self.link is not None and self.link.alive and bool(self._exchanges)
+        """Whether nothing goes on before the child has said something."""
+        if self.link is None or not self.link.alive:
+            return False
+        return any(exchange.waits for exchange in self._exchanges.values())
 
     @property
     def output(self) -> str:
