@@ -37,6 +37,7 @@ from mirrorcore.syncbus import (
     SyncBus,
     WatchdogPolicy,
 )
+from mirrorcore.syncbus.interrupt import Starvation
 
 DEADLINE = 100 * MILLISECOND
 PATIENCE = 10.0
@@ -598,3 +599,24 @@ def test_what_a_callback_raises_is_kept_and_watching_goes_on() -> None:
     scene.dog._on_stall = fails
     scene.provoke(spins)
     assert list(scene.dog.failures) == ["ValueError: no screen"]
+
+
+# -- whose time it was ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("worked", "starved", "lost"), [(0.9, 1.0, 0.0), (0.1, 0.0, 0.9), (0.0, 0.0, 1.0)]
+)
+def test_time_that_the_process_did_not_have_is_not_the_agents(
+    monkeypatch: pytest.MonkeyPatch, worked: float, starved: float, lost: float
+) -> None:
+    """A look that comes a second late, of which the watched thread worked for a part."""
+    now, used = 0, 0
+    monkeypatch.setattr("mirrorcore.syncbus.interrupt.stamp_ns", lambda: now)
+    monkeypatch.setattr("mirrorcore.clock.ThreadClock.cpu_ns", lambda _clock: used)
+    starvation = Starvation()
+    now, used = 20 * MILLISECOND, 10 * MILLISECOND
+    assert starvation.overslept(20 * MILLISECOND) == (0, 0)
+    now, used = now + SECOND + 20 * MILLISECOND, used + round(worked * SECOND)
+    found = starvation.overslept(20 * MILLISECOND)
+    assert found == (round(starved * SECOND), round(lost * SECOND))

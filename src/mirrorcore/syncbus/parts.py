@@ -125,13 +125,14 @@ class BusParts:
         self.stop_watchdog()
         dog = Watchdog(self._dispatcher.window, self._supervisor, policy, on_stall, only)
         self._watchdog = dog
-        weakref.finalize(self, dog.ask_to_stop)
+        self._watchdog_ends = weakref.finalize(self, dog.ask_to_stop)
         dog.start()
         return dog
 
     def stop_watchdog(self) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
+            self._watchdog_ends.detach()
             self._watchdog = None
 
     def on_stall(self, callback: Callable[[Stall], object] | None) -> None:
