@@ -26,7 +26,7 @@ WRAPPED = ("speed", "footprint", "bus_speed")
 """Points of evidence that only wrap scripts, which are run by themselves here."""
 PROOFS = tuple(name for name in POINTS if name not in WRAPPED)
 """Points of evidence to try."""
-STANDING = ("lookahead", "spectators", "paper_replay", "real_data", "attribution")
+STANDING = ("isolation", "lookahead", "spectators", "paper_replay", "real_data", "attribution")
 """Points of evidence that hold however short they are run, unless their data is missing."""
 
 Facts = Iterator[tuple[str, bool]]

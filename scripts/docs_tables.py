@@ -250,6 +250,28 @@ def _arguments(command: Any) -> str:
     return "".join(f" {one.metavar or one.name.upper()}" for one in arguments)
 
 
+def isolation() -> str:
+    """What a process of its own costs an agent, as the evidence has it last."""
+    path = ROOT / "docs" / "evidence" / "isolation.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["figures"]
+
+    def cells(spread: Any, unit: str) -> tuple[str, str]:
+        return f"{spread['best']:,.0f} {unit}", f"{spread['median']:,.0f} {unit}"
+
+    rows = [("an agent is built, from its registration", *cells(found["start_ms"], "ms"))]
+    for symbols, told in sorted(found["tick"].items(), key=lambda entry: int(entry[0])):
+        size = found["tick_bytes"][symbols]
+        rows += [
+            (f"a tick of {symbols} symbols, in the loop", *cells(told["loop"]["wall_us"], "µs")),
+            (
+                f"the same to a process and back ({size / 1024:,.0f} KiB), admitted",
+                *cells(told["process"]["wall_us"], "µs"),
+            ),
+            ("of it CPU of the bus's own process", *cells(told["process"]["cpu_us"], "µs")),
+        ]
+    return table(("", "best round", "median round"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "bus_cost": bus_cost,
     "bus_harm": bus_harm,
@@ -260,6 +282,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "config": config,
     "exits": exits,
     "features": features,
+    "isolation": isolation,
     "roster": roster,
 }
 

@@ -28,7 +28,7 @@ SIZES = (10, 100, 1_000)
 ROUNDS = 7
 """Of each figure, beside the one that warms up."""
 
-LATENCY_ROUNDS, MORE_ROUNDS = 5, 10
+LATENCY_ROUNDS, MORE_ROUNDS = 5, 15
 """Of latency, for everybody, and then for SyncBus alone."""
 
 SEED = 4
@@ -56,8 +56,8 @@ def latencies(*, quick: bool) -> latency.Runs:
     """Of all of them; a p99 is a restless figure, so ours is taken more often."""
     if quick:
         return asyncio.run(latency.measure(present(), 1, 0.15))
-    runs = asyncio.run(latency.measure(present(), LATENCY_ROUNDS, 1.5))
-    more = asyncio.run(latency.measure([Ours], MORE_ROUNDS, 1.5))
+    runs = asyncio.run(latency.measure(present(), LATENCY_ROUNDS, 1.0))
+    more = asyncio.run(latency.measure([Ours], MORE_ROUNDS, 1.0))
     for kind, told in more.items():
         runs[kind][Ours.label] += told[Ours.label]
     return runs

@@ -19,6 +19,8 @@ POINTS = (
     "bus_speed",
     "bus_stop",
     "bus_memory",
+    "isolation",
+    "bus_offenders",
     "bus_chaos",
     "lookahead",
     "spectators",

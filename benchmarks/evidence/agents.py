@@ -183,3 +183,15 @@ def known_alpha(seed: int, bars: int, ic: float, symbols: tuple[str, ...]) -> Fl
     """(bars, S) alpha as of each bar's close, which the next bar's mean is made of."""
     source = SimulatedSource("plain", seed=seed, symbols=symbols, bars=bars + 1, ic=ic)
     return oracle.truth(source).alpha[1:]
+
+
+class Looker(TickAgent):
+    """Reads one value of each symbol and says how many are known: next to no work of its own."""
+
+    votes = False
+
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(agent_id, ["technical", "risk"])
+
+    def _analyze(self, tick: Tick) -> dict[str, float]:
+        return {"known": float(np.isfinite(tick.value("technical", "z_96")).sum())}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from mirrorcore.errors import ConfigError
 from mirrorcore.journal import RunRegistry
 from mirrorcore.market.categories import sealed
 from mirrorcore.market.features.engine import FeatureEngine
+from mirrorcore.swarm.assembly import assemble
 from mirrorcore.swarm.away import packed, unpacked
+from mirrorcore.swarm.engine import Engine
 from mirrorcore.swarm.members import TickView
 from mirrorcore.swarm.paper import run_paper
 from mirrorcore.swarm.recruiting import recruit
@@ -173,6 +176,18 @@ def test_what_ends_its_process_does_not_end_the_run(tmp_path: Path, name: str) -
     assert again.same
 
 
+@pytest.mark.parametrize(("kind", "told"), [("nan", "'forecast'"), ("hang", "deadline")])
+def test_a_rehearsed_failure_happens_in_its_process(tmp_path: Path, kind: str, told: str) -> None:
+    fault = f'[[faults]]\nagent = "Calm"\nat = 300\nkind = "{kind}"\ncount = 1\n'
+    config = configured(tmp_path, entries(["Calm"], ISOLATED) + fault, AGENTS, **PAPER)
+    outcome = run_paper(config)
+    mine = next(agent for agent in outcome.results.agents if agent.id == "Calm")
+    assert mine.failures == 1
+    assert told in mine.last_error
+    assert outcome.results.accounting_residual == 0
+    assert rerun(info(config)).same
+
+
 def test_why_asks_the_agent_in_its_process_again(tmp_path: Path) -> None:
     config = configured(tmp_path, ALL, AGENTS, **PAPER)
     run_paper(config)
@@ -182,6 +197,51 @@ def test_why_asks_the_agent_in_its_process_again(tmp_path: Path) -> None:
     assert answer.proof.begun_at == (None,)
     calm = next(vote for vote in answer.decisions[0].votes if vote.agent == "Calm")
     assert calm.forecast is not None
+
+
+def test_a_member_of_the_loop_moves_with_its_memory(tmp_path: Path) -> None:
+    config = configured(tmp_path, entries(["Crashes"]), AGENTS, market__bars=300)
+    source = open_source(config)
+    swarm = assemble(config, source, "moves", processes=True)
+    bus = swarm.parts.bus
+    block = next(iter(source.blocks(max_rows=300)))
+    market = sealed(FeatureEngine(len(source.symbols), source.bar_ns).update(block))
+    view = TickView(299, int(block.ts[299]), 299, market, {}, {})
+    engine = Engine(swarm.parts)
+
+    async def quiet() -> None:
+        while bus.suspended:
+            await bus.isolation.breathe()
+        bus.admit()
+
+    async def main() -> None:
+        for _ in range(3):
+            bus.tick(view, ["Crashes"])
+        engine.save_checkpoints()
+        bus.tick(view, ["Crashes"])
+        assert bus.read("Crashes").state["calls"] == 4.0
+        assert bus.isolation.relocate(bus._agents["Crashes"])
+        assert bus.restart("Crashes")
+        await bus.started()
+        await quiet()
+        bus.tick(view, ["Crashes"])
+        await quiet()
+        # It goes on from its last checkpoint, which the loop has made.
+        assert bus.read("Crashes").state["calls"] == 4.0
+        assert bus.isolation.has("Crashes")
+        # What is left of it here no longer speaks for it.
+        engine.save_checkpoints()
+        assert bus.statistics("Crashes").failures == 0
+        bus.restart("Crashes")
+        await bus.started()
+        await quiet()
+        bus.tick(view, ["Crashes"])
+        await quiet()
+        # And then from the one it has made itself, after its first call.
+        assert bus.read("Crashes").state["calls"] == 5.0
+        await bus.aclose()
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

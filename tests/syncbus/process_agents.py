@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -284,3 +285,14 @@ class Deterministic:
     def make(cls, handle: Any, checkpoint: bytes | None, weight: float = 0.3) -> Made:
         agent = cls(handle, checkpoint, weight)
         return {"on_tick": agent.on_tick}
+
+
+def sleeper(handle: Any, checkpoint: bytes | None, home: int = 0) -> Made:
+    """Says where it is, and at home blocks in C for a while."""
+
+    def on_update(update: Any) -> None:
+        handle.publish({"home": os.getpid() == home, "x": update.fields["x"]})
+        if os.getpid() == home:
+            time.sleep(0.6)
+
+    return {"on_update": on_update}

@@ -546,3 +546,35 @@ def test_a_lie_of_the_assembly_is_nobodys_failed_call() -> None:
     bus.tick(None)
     statistics = bus.statistics("a")
     assert (statistics.refused, statistics.failures) == (1, 0)
+
+
+def test_who_waits_is_not_blamed_for_the_time_another_held_the_loop() -> None:
+    """A stall of three deadlines: it does not count for those who could not go on meanwhile."""
+    deadline = 100 * MILLISECOND
+
+    async def main() -> None:
+        bus = SyncBus(policy=BusPolicy(sweep_ns=5 * MILLISECOND))
+        policy = AgentPolicy(deadline_ns=deadline)
+        woken: list[str] = []
+
+        async def patient(_: Any) -> None:
+            await asyncio.sleep(0.02)
+            woken.append("patient")
+
+        async def never(_: Any) -> None:
+            await asyncio.get_running_loop().create_future()
+
+        bus.register("patient", on_tick=patient, policy=policy)
+        bus.register("never", on_tick=never, policy=policy)
+        bus.register("blocks", on_tick=lambda _: time.sleep(3 * deadline / SECOND), policy=policy)
+        bus.tick(None)
+        await bus.drain(20 * SECOND)
+        assert woken == ["patient"]
+        assert bus.status("patient") is LifeState.RUNNING
+        assert bus.statistics("patient").expired == 0
+        assert bus.statistics("never").expired == 1
+        assert bus.statistics("blocks").expired == 1
+        assert bus.accounting_residual() == 0
+        await bus.aclose()
+
+    asyncio.run(main())

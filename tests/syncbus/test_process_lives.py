@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from mirrorcore.syncbus import (
     Command,
     EventKind,
     Field,
+    Handlers,
     Interest,
     LifeState,
     ProcessFactory,
@@ -636,6 +638,31 @@ def test_an_agent_of_the_loop_is_moved_at_its_restart() -> None:
         await bus.started()
         await until(lambda: not bus.suspended)
         assert (await ask(bus, "echo", "who"))["pid"] != os.getpid()
+        await bus.aclose()
+
+    asyncio.run(main())
+
+
+def test_who_blocks_the_loop_in_c_is_named_and_moved_where_it_blocks_nobody() -> None:
+    import process_agents
+
+    async def main() -> None:
+        bus = SyncBus(watchdog=True)
+        events: list[BusEvent] = []
+        bus.on_event(events.append)
+        source = bus.register("src", kind="source")
+        factory = partial(process_agents.sleeper, home=os.getpid())
+        handle = bus.register("sleeper", interests=["src"], factory=factory, on_update=print)
+        sleeper = bus._agents["sleeper"]
+        made = factory(handle, None)
+        sleeper.handlers = Handlers(**made)
+        sleeper.mailbox.on_update = sleeper.handlers.on_update
+        source.publish({"x": 1.0})
+        await until(lambda: bus.read("sleeper").state.get("home") is True)
+        await until(lambda: details(events, EventKind.RELOCATED))
+        source.publish({"x": 2.0})
+        await until(lambda: bus.read("sleeper").state["x"] == 2.0)
+        assert bus.read("sleeper").state["home"] is False
         await bus.aclose()
 
     asyncio.run(main())

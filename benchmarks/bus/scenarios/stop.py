@@ -16,6 +16,7 @@ import threading
 from typing import Any
 
 from benchmarks.bus.ring import interests_of
+from benchmarks.bus.rivals.ours import PATIENT
 from benchmarks.orders import BAR, SYMBOLS, Desk
 from mirrorcore.clock import MICROSECOND, stamp_ns
 from mirrorcore.syncbus import BusError, SyncBus
@@ -68,6 +69,7 @@ class Stop:
                 on_update=listener.on_update,
                 on_message=listener.on_message,
                 on_signal=listener.on_signal,
+                policy=PATIENT,
             )
             for number, listener in enumerate(self.listeners)
         ]

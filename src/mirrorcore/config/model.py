@@ -315,8 +315,7 @@ class AgentEntry(Section):
     )
     isolation: Literal["loop", "process"] = setting(
         "loop",
-        "process gives it a process of its own in paper, for what computes long or is not trusted; "
-        "costs about 0.4 ms a call",
+        "process gives it a process of its own in paper, for what computes long or is not trusted",
     )
     interests: Names | None = setting(
         None, "market categories, views and agents it reads", unset="the agent's own"

@@ -26,6 +26,7 @@ Kind = Literal[
     "limit",  # a limit that clipped or vetoed, and its cause
     "agent",  # an agent's life: registered, failed, isolated, restarted, ended
     "admission",  # paper and live: votes admitted to a decision, time-outs
+    "stall",  # a call of an agent that held the loop, and how far it had come when it was ended
     "command",  # a command and its outcome
     "finding",  # what the emergence monitor reports
     "audit",  # who did what, and why

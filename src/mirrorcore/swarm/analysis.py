@@ -23,7 +23,7 @@ from mirrorcore.swarm.scoreboard import Scoreboard
 from mirrorcore.swarm.ungated import UngatedBook
 from mirrorcore.swarm.voter_books import VoterBooks
 from mirrorcore.swarm.votes import Ballot
-from mirrorcore.syncbus import SyncBus
+from mirrorcore.syncbus import AgentBlocked, SyncBus
 
 Outputs = dict[str, dict[str, Floats]]
 
@@ -194,8 +194,10 @@ class Analysis:
             # It could not be put back to where the block began.
             return None
         try:
-            return member.evaluate_ahead(market, others, votes)
-        except (Exception, SystemExit):
+            return self._bus.ahead(  # type: ignore[no-any-return]
+                member.agent_id, len(market), member.evaluate_ahead, market, others, votes
+            )
+        except (Exception, SystemExit, AgentBlocked):
             # Not judged here: the same rows follow bar by bar under the agent's breaker, which
             # counts the error on the bar that causes it.
             member.put_back(before)

@@ -21,7 +21,7 @@ from mirrorcore.market.categories import CategorizedBlock, Columns, Knowledge
 from mirrorcore.market.records import CATEGORIES
 from mirrorcore.swarm.drills import Drill
 from mirrorcore.swarm.members import Form, Member, TickView
-from mirrorcore.swarm.recipes import Recipe
+from mirrorcore.swarm.recipes import Recipe, describe
 from mirrorcore.syncbus import Handlers, ProcessFactory, ProcessHandle, ProcessPolicy
 
 _KEPT = b"\x00away"
@@ -225,6 +225,7 @@ class _Resident:
     ) -> None:
         recipe = terms.recipe
         maker = recipe.maker()
+        agent = maker()
         self._handle = handle
         self._voters = list(voters)
         self._calls = 0
@@ -240,7 +241,7 @@ class _Resident:
         self._member = member = Member(
             agent_id=recipe.agent_id,
             make=maker,
-            agent=maker(),
+            agent=agent,
             form=terms.form,
             votes=None,
             cadence_ns=0,
@@ -248,6 +249,7 @@ class _Resident:
             essential=False,
             interests=terms.interests,
             agent_interests=(),
+            schema=describe(recipe.agent_id, agent).schema,
         )
         if terms.drill is not None:
             member.drill = Drill(recipe.agent_id, 0, terms.drill, 0)

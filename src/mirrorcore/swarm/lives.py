@@ -22,7 +22,7 @@ class LifeLog:
     calls_before: dict[str, int] = field(default_factory=dict)
 
     def note(self, event: BusEvent) -> None:
-        if event.kind in (EventKind.FAILURE, EventKind.EXPIRED, EventKind.FLOOD):
+        if event.kind in (EventKind.FAILURE, EventKind.EXPIRED, EventKind.FLOOD, EventKind.BLOCKED):
             self.last_error[event.agent_id] = event.detail
         elif event.kind is EventKind.ISOLATED:
             self.isolations[event.agent_id] = self.isolations.get(event.agent_id, 0) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,6 +25,7 @@ from mirrorcore.clock import Clock
 from mirrorcore.market.block import Floats
 from mirrorcore.market.categories import CategorizedBlock
 from mirrorcore.swarm.drills import Drill
+from mirrorcore.swarm.obedience import Obedience
 from mirrorcore.swarm.reads import Reads
 from mirrorcore.syncbus import AgentHandle, Field, Handlers
 from mirrorcore.syncbus.schema import freeze_block
@@ -93,6 +95,9 @@ class Member:
     kept: bytes | None = None
     """Its memory as :meth:`save` gave it to the bus last; None where it could not."""
 
+    obedience: Obedience | None = None
+    """Has calls end as a record says they did; None in every first run."""
+
     reads: Reads | None = None
     """Takes note of what it reads of the market, where somebody asks why; None in every run."""
 
@@ -148,12 +153,15 @@ class Member:
 
     def reborn(self, handle: AgentHandle, checkpoint: bytes | None) -> Handlers:
         """A new instance for a new incarnation, with what its checkpoint holds."""
-        self.agent = self.make()
         self.handle = handle
+        self._own(self._remake, checkpoint)
+        return self.handlers()
+
+    def _remake(self, checkpoint: bytes | None) -> None:
+        self.agent = self.make()
         self._attach()
         if checkpoint is not None and isinstance(self.agent, BaseAgent):
             self.agent.restore(checkpoint)
-        return self.handlers()
 
     def handlers(self) -> Handlers:
         if self.form is Form.BLOCK:
@@ -192,7 +200,7 @@ class Member:
             execution=view.execution if "execution" in self.interests else {},
         )
         handle.acknowledge()
-        state = self.agent._analyze(tick)
+        state = self._own(self.agent._analyze, tick)
         if state:
             handle.publish(state)
 
@@ -203,7 +211,16 @@ class Member:
         data: dict[str, Any] = dict(market.view(view.row, self.context.symbols))
         data["performance"] = view.performance
         data["execution"] = view.execution
-        await self.agent.process_market_update(data)
+        if self.obedience is None:
+            await self.agent.process_market_update(data)
+        else:
+            await self.obedience.steps(self, partial(self.agent.process_market_update, data))
+
+    def _own(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run the agent's own code, or what a record says became of it."""
+        if self.obedience is None:
+            return function(*args)
+        return self.obedience.call(self, partial(function, *args))
 
     def _seen(self, market: CategorizedBlock, row: int) -> CategorizedBlock:
         return market if self.reads is None else self.reads.of(market, row)
@@ -223,7 +240,7 @@ class Member:
                 raise self.drill.error()
         seen = self._seen(market, len(market) - 1)
         block = BlockInput(seen, self.interests, others, votes)
-        return checked(self, self.agent._analyze(block), block)
+        return checked(self, self._own(self.agent._analyze, block), block)
 
     def evaluate_ahead(
         self,
@@ -232,6 +249,8 @@ class Member:
         votes: Floats | None = None,
     ) -> dict[str, Floats]:
         """The same for a whole block ahead of the loop: values are checked as publishing would."""
+        if self.obedience is not None:
+            self.obedience.ahead(self, len(market))
         outputs = self.evaluate(market, others, votes)
         return freeze_block(self.agent_id, outputs, len(market), self.bus_schema)
 

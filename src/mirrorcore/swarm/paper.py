@@ -20,7 +20,9 @@ from mirrorcore.swarm.pace import PaperPace
 from mirrorcore.swarm.replay import Progress
 from mirrorcore.swarm.run import Run, RunOutcome, carry_out
 from mirrorcore.swarm.sources import open_source
+from mirrorcore.swarm.stalls import PAPER_DEADLINE_NS, watching
 from mirrorcore.swarm.watching import SwarmSnapshot, look
+from mirrorcore.syncbus import StallCallback
 
 
 def run_paper(
@@ -32,6 +34,7 @@ def run_paper(
     start_tick: int | None = None,
     warm: Progress | None = None,
     watch: Callable[[SwarmSnapshot], None] | None = None,
+    stalled: StallCallback | None = None,
 ) -> RunOutcome:
     """Trade on paper until the source ends, ``seconds`` of wall time pass, or Ctrl-C.
 
@@ -41,6 +44,7 @@ def run_paper(
     start_tick: first tick that is traded; by default the one after ``paper.warmup``.
     warm: told of the progress of the warm-up.
     watch: shown the swarm after each tick.
+    stalled: told at once, from another thread, of an agent that holds up the run.
     """
     source = source or open_source(config)
     first = config.paper.warmup // source.bar_ns if start_tick is None else start_tick
@@ -59,7 +63,8 @@ def run_paper(
         notes={"start_tick": first},
         processes=True,
     )
-    return carry_out(run, asyncio.new_event_loop(), _trade(run, first, seconds, warm, watch))
+    with watching(run.swarm, PAPER_DEADLINE_NS, stalled):
+        return carry_out(run, asyncio.new_event_loop(), _trade(run, first, seconds, warm, watch))
 
 
 async def _trade(

@@ -12,6 +12,8 @@ from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Observer
 from mirrorcore.swarm.pace import HistoryPace
 from mirrorcore.swarm.run import Run, RunOutcome, carry_out
 from mirrorcore.swarm.sources import open_source
+from mirrorcore.swarm.stalls import HISTORY_DEADLINE_NS, obey, watching
+from mirrorcore.syncbus import Stall, StallCallback
 
 Progress = Callable[[int, int | None], None]
 """Told how many ticks are done, and how many there are if that is known."""
@@ -26,12 +28,15 @@ def replay_history(
     block_rows: int = CHECKPOINT_TICKS,
     delay: int = 0,
     observe: Callable[[Swarm], Observer] | None = None,
+    stalled: StallCallback | None = None,
+    stalls: Sequence[Stall] | None = None,
 ) -> RunOutcome:
     """A backtest of the configured swarm over the configured market.
 
     With ``delay`` each decision reaches the order path that many ticks late; the run's identity and
     fingerprint say so. ``observe`` makes an observer of the run's swarm: it sees each
-    finished block and changes nothing.
+    finished block and changes nothing. ``stalled`` is told at once, from another thread, of an
+    agent that holds up the run. ``stalls`` are those of a recorded run that this one repeats.
 
     Raises
     ------
@@ -64,4 +69,6 @@ def replay_history(
             if run.stop.is_set():
                 return
 
-    return carry_out(run, VirtualTimeLoop(VirtualClock()), work())
+    obey(run.swarm, stalls)
+    with watching(run.swarm, HISTORY_DEADLINE_NS, stalled, stalls):
+        return carry_out(run, VirtualTimeLoop(VirtualClock()), work())

@@ -21,6 +21,8 @@ from mirrorcore.swarm.paper import warm_up
 from mirrorcore.swarm.replay import Progress, replay_history
 from mirrorcore.swarm.run import Run, RunOutcome, carry_out
 from mirrorcore.swarm.sources import open_source
+from mirrorcore.swarm.stalls import PAPER_DEADLINE_NS, obey, stalls_of, watching
+from mirrorcore.syncbus import Stall
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,12 @@ def rerun(
         source = Shortened(source, int(identity["ticks"]))
         delay = int(identity.get("delay_ticks", 0))
         outcome = replay_history(
-            config, source=source, without=without, progress=progress, delay=delay
+            config,
+            source=source,
+            without=without,
+            progress=progress,
+            delay=delay,
+            stalls=recorded_stalls(recorded),
         )
     else:
         outcome = _again(recorded, config, source, without, progress)
@@ -115,6 +122,8 @@ def _again(
         processes=True,
     )
     parts = run.swarm.parts
+    stalls = recorded_stalls(recorded)
+    obey(run.swarm, stalls)
 
     async def work() -> None:
         warm_up(run.engine, source, first)
@@ -132,4 +141,11 @@ def _again(
             if run.stop.is_set():
                 return
 
-    return carry_out(run, VirtualTimeLoop(VirtualClock()), work())
+    with watching(run.swarm, PAPER_DEADLINE_NS, None, stalls):
+        return carry_out(run, VirtualTimeLoop(VirtualClock()), work())
+
+
+def recorded_stalls(recorded: RunInfo) -> list[Stall]:
+    """The calls that held the loop when the run was recorded."""
+    with JournalReader(recorded.journal) as reader:
+        return stalls_of(reader)

@@ -32,7 +32,8 @@ from mirrorcore.swarm.lives import LifeLog
 from mirrorcore.swarm.outcome import results_of
 from mirrorcore.swarm.recorder import Recorder
 from mirrorcore.swarm.scribe import Scribe
-from mirrorcore.syncbus import BusEvent, EventKind
+from mirrorcore.swarm.stalls import forget_random
+from mirrorcore.syncbus import BusEvent, EventKind, Stall
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Run:
         self._start = 0
         bus = swarm.parts.bus
         bus.on_event(self._on_event)
+        bus.on_stall(self._on_stall)
 
     @classmethod
     def open(
@@ -169,6 +171,11 @@ class Run:
         if event.kind is EventKind.REGISTERED:
             return
         self.scribe.life(event)
+
+    def _on_stall(self, stall: Stall) -> None:
+        self.scribe.stall(stall)
+        self.warnings.append(f"agent {stall.agent_id}: call {stall.call} {stall.describe()}")
+        forget_random(self.swarm, self.config.seed, stall)
 
     def finish(self, status: RunStatus = RunStatus.FINISHED) -> RunOutcome:
         """Close the books, write results and run.json, and let go of the folder."""

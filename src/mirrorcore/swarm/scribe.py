@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from mirrorcore.journal import Journal, JournalFullError
@@ -10,7 +11,7 @@ from mirrorcore.market.conversion import records_from_row
 from mirrorcore.swarm.assembly import Swarm
 from mirrorcore.swarm.engine import BlockRecord
 from mirrorcore.swarm.recorder import Drained, Recorder
-from mirrorcore.syncbus import BusEvent
+from mirrorcore.syncbus import BusEvent, Stall
 from mirrorcore.trading.orders import Order
 
 
@@ -79,6 +80,10 @@ class Scribe:
     def admission(self, tick: int, phase: str, agents: object) -> None:
         """Late answers that were admitted at a tick."""
         self._note("admission", {"tick": tick, "phase": phase, "agents": agents})
+
+    def stall(self, stall: Stall) -> None:
+        """A call held the loop and is over: how far it had come is an input of the run."""
+        self._note("stall", msgspec.to_builtins(stall))
 
     def life(self, event: BusEvent) -> None:
         """A life event of an agent."""

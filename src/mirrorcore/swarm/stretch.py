@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,14 @@ from mirrorcore.swarm.paper import warm_up
 from mirrorcore.swarm.reads import Reads
 from mirrorcore.swarm.recorded import BlockNote, Recorded
 from mirrorcore.swarm.run import drive
+from mirrorcore.swarm.stalls import (
+    HISTORY_DEADLINE_NS,
+    PAPER_DEADLINE_NS,
+    forget_random,
+    obey,
+    stalls_of,
+    watching,
+)
 from mirrorcore.trading.orders import Order
 
 Look = Callable[[Swarm, BlockRecord, Sequence["Cut"], Sequence[Order]], None]
@@ -161,6 +170,9 @@ def _run(
     tape = _Tape(recorded, swarm, again)
     engine = Engine(swarm.parts, [tape], delay=recorded.delay)
     pace = _pace(recorded, swarm)
+    stalls = stalls_of(recorded.reader)
+    obey(swarm, stalls)
+    swarm.parts.bus.on_stall(partial(forget_random, swarm, recorded.config.seed))
     start = recorded.first if stretch.start is None else stretch.start[0]
     again.begun.append(None if stretch.start is None else start)
 
@@ -188,8 +200,10 @@ def _run(
                     assert tape.last is not None
                     look(swarm, tape.last, tuple(tape.cuts), tape.ended)
 
+    deadline = PAPER_DEADLINE_NS if recorded.by_records else HISTORY_DEADLINE_NS
     try:
-        drive(VirtualTimeLoop(VirtualClock()), work())
+        with watching(swarm, deadline, None, stalls):
+            drive(VirtualTimeLoop(VirtualClock()), work())
     finally:
         swarm.parts.bus.isolation.close()
 

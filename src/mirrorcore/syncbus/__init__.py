@@ -49,7 +49,7 @@ from mirrorcore.syncbus.process_limits import ProcessPolicy
 from mirrorcore.syncbus.schema import Field, thaw
 from mirrorcore.syncbus.supervision import LifeState, RestartPolicy
 from mirrorcore.syncbus.watch import Watch
-from mirrorcore.syncbus.watchdog import Watchdog, WatchdogPolicy
+from mirrorcore.syncbus.watchdog import StallCallback, Watchdog, WatchdogPolicy
 
 __all__ = [
     "ALL",
@@ -91,6 +91,7 @@ __all__ = [
     "Series",
     "SourceHandle",
     "Stall",
+    "StallCallback",
     "StateError",
     "StateView",
     "SyncBus",

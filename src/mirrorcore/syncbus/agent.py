@@ -39,6 +39,7 @@ class Agent:
 
     __slots__ = (
         "agent_id",
+        "ahead",
         "blocked",
         "breaker",
         "busy",
@@ -143,7 +144,7 @@ class Agent:
         self.spare: HandlerTask | None = None
         self.success_rate = SuccessRate()
         self.failures = self.restarts = self.expired = self.blocked = self.zombies = 0
-        self.skipped = self.refused = 0
+        self.skipped = self.refused = self.ahead = 0
         self.lossless_accepted = self.lossless_handled = 0
         self.lossless_failed = self.lossless_dead = 0
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.source import StateSource
 
 _COUNTERS = (
-    "incarnation", "failures", "restarts", "expired", "skipped", "refused", "sent",
-    "lossless_accepted", "lossless_handled", "lossless_failed", "lossless_dead",
+    "incarnation", "failures", "restarts", "expired", "blocked", "native", "skipped", "refused",
+    "sent", "lossless_accepted", "lossless_handled", "lossless_failed", "lossless_dead",
 )  # fmt: skip
 _CALLS = ("calls", "burst", "burst_call", "sends", "sends_call", "turn", "urgent")
 

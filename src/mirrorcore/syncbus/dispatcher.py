@@ -58,6 +58,7 @@ class Dispatcher:
         "_loop",
         "_policy",
         "_running",
+        "_serving",
         "_stamp",
         "_wall_deadlines",
         "_within",
@@ -87,6 +88,7 @@ class Dispatcher:
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running = False
+        self._serving: asyncio.AbstractEventLoop | None = None
         self._stamp = 0
         self.manual = manual
         self.armed = manual
@@ -141,11 +143,13 @@ class Dispatcher:
         if self._running:
             raise BusError("an agent's handler cannot drive the bus that called it")
         self._running = True
+        self._serving = _get_running_loop()
         armed, self.armed = self.armed, True
         try:
             return work()
         finally:
             self._running = False
+            self._serving = None
             self.current = None
             self.armed = armed
             self.nudge()
@@ -418,6 +422,24 @@ class Dispatcher:
             self.supervisor.succeeded(agent)
         return True, result
 
+    def ahead(
+        self, agent: Agent, rows: int, function: Callable[..., Any], args: tuple[Any, ...]
+    ) -> Any:
+        """Agent code that is run ahead of its turn, for ``rows`` calls at once."""
+        window = self.window
+        agent.ahead = rows
+        window.agent = agent
+        try:
+            try:
+                return function(*args)
+            finally:
+                window.agent = None
+        except AgentBlocked:
+            window.agent = None
+            raise
+        finally:
+            agent.ahead = 0
+
     def serve_critical(self) -> None:
         """Deliver every signal that waits, oldest first."""
         critical = self.critical
@@ -506,7 +528,7 @@ class Dispatcher:
 
     def _begin(self, agent: Agent, coro: Any, envelope: Envelope | None, *, side: bool) -> None:
         """Run a coroutine to its first wait; keep it as a task if it gets that far."""
-        loop = _get_running_loop()
+        loop = self._serving if self._running else _get_running_loop()
         if loop is None:
             self._run_without_loop(agent, coro, envelope)
             return
@@ -515,7 +537,7 @@ class Dispatcher:
         if task is None or task.loop is not loop:
             task = HandlerTask(agent, self.window, loop, self._finished, self._around)
         task.tag = None
-        if task.start(coro):
+        if task.start(coro, wanted=envelope is not None):
             error, value = task.error, task.value
             if task.reusable():
                 agent.spare = task

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import Clock
 from mirrorcore.syncbus.faults import AgentDown, StateError, UndeclaredReadError, describe
-from mirrorcore.syncbus.mailbox import Envelope
+from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.messages import EventKind, Gap, StateView, Update
 from mirrorcore.syncbus.schema import freeze_delta
 
@@ -201,6 +201,7 @@ class AgentHandle:
             raise self._refuse("save a checkpoint")
         if not isinstance(checkpoint, bytes):
             raise StateError(f"a checkpoint is bytes, was a {type(checkpoint).__name__}")
+        self._count(agent.mailbox)
         agent.checkpoint = checkpoint
 
     def deny(self, error: Exception) -> None:
@@ -216,12 +217,17 @@ class AgentHandle:
             raise self._refuse("send")
         agent.sent += 1
         mailbox = agent.mailbox
+        self._count(mailbox)
+        if mailbox.sends > agent.policy.max_publishes_per_call and self._inside(agent):
+            self._dispatcher.flood(agent, "sent", agent.policy.max_publishes_per_call)
+
+    @staticmethod
+    def _count(mailbox: Mailbox) -> None:
+        """One more thing that this call has sent, or saved."""
         if mailbox.sends_call != mailbox.calls:
             mailbox.sends_call = mailbox.calls
             mailbox.sends = 0
         mailbox.sends += 1
-        if mailbox.sends > agent.policy.max_publishes_per_call and self._inside(agent):
-            self._dispatcher.flood(agent, "sent", agent.policy.max_publishes_per_call)
 
     def _inside(self, agent: Agent) -> bool:
         """Whether this is a call of the bus; what the assembly does by itself is not limited."""

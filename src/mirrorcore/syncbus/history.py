@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import prod
 from operator import itemgetter
 from typing import Any
 
@@ -42,7 +43,7 @@ class Column:
     __slots__ = ("_keep", "_start", "_stop", "_t", "_values")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], cap_bytes: int) -> None:
-        width = int(np.prod(shape, dtype=np.int64)) * 8 + 8
+        width = prod(shape) * 8 + 8
         self._keep = max(1, min(_MOST_ROWS, (cap_bytes - _STAGED_BYTES) // (2 * width)))
         rows = min(_FIRST_ROWS, 2 * self._keep)
         self._t = np.empty(rows, np.int64)
@@ -167,18 +168,24 @@ class History:
                 return True
         self.flush()
         self._expect(delta)
-        for name, value in delta.items():
-            self._column(name, value).append(t, value)
+        if self._names:
+            self._staged.extend(self._values(delta))
+            self._times.append(t)
+        else:
+            for name, value in delta.items():
+                self._column(name, value).append(t, value)
         return False
 
     def flush(self) -> None:
         """Move what is staged to its columns."""
-        times, names = self._times, self._names
+        times, names, rows = self._times, self._names, self._staged
         if not times:
             return
+        # A new column may make all of them smaller, which flushes what is staged.
+        self._times, self._staged = [], []
         t = np.frombuffer(array("q", times), np.int64)
         for number, name in enumerate(names):
-            values = self._staged[number :: len(names)]
+            values = rows[number :: len(names)]
             numbers = _numbers(values)
             column = self._column(name, values[0])
             if numbers is None or column.holds_objects:
@@ -186,7 +193,6 @@ class History:
                     self._column(name, value).append(instant, value)
             else:
                 column.extend(t, numbers)
-        self._times, self._staged = [], []
 
     def _expect(self, delta: Mapping[str, Any]) -> None:
         """From now on deltas with the fields of this one are staged, if at least two fit in."""
@@ -204,6 +210,7 @@ class History:
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""
         self.flush()
+        self._names = ()  # whatever is published next does not follow on its like
         for name, values in arrays.items():
             column = self._column(name, _sample(values))
             if values.dtype.kind in "fiub" and column.fits(_sample(values)):

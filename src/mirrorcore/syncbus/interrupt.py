@@ -11,7 +11,7 @@ import ctypes
 import gc
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import starmap, takewhile
 from operator import attrgetter, is_not
@@ -67,9 +67,31 @@ class Interrupter:
         self._modules = 0
         self._shared: frozenset[str] = frozenset()
 
-    def frame(self, thread_id: int) -> FrameType | None:
-        """Where the thread is; None if it has ended."""
-        return sys._current_frames().get(thread_id)
+    def stack(self, thread_id: int) -> list[FrameType]:
+        """The frames of a thread, innermost first; empty if it has ended.
+
+        Taken all at once: a frame that ends while its neighbour is asked for would leave that one
+        pointing nowhere, and the interpreter would not survive it.
+        """
+        chain: list[Any] = []
+        # Lazy: it walks ``chain`` while that grows.
+        outwards = map(_back, chain)
+        look = starmap(sys._current_frames, ((),))
+        frames: Any = None
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            # No other thread runs from here to the end, see ``strike``.
+            (frames,) = look
+            chain += [frames[thread_id]]
+            chain += outwards
+        except (AttributeError, KeyError):
+            del chain[-1:]  # None, beyond the outermost
+        finally:
+            if collecting:
+                gc.enable()
+            frames = None
+        return chain
 
     def strike(
         self, holder: Holder, stretch: object, opener: FrameType, thrown: type[BaseException]
@@ -121,23 +143,21 @@ class Interrupter:
         return self._shared
 
 
-def opener_of(frame: FrameType | None) -> FrameType | None:
-    """The bus's frame in which the window was opened, from the innermost frame outwards."""
-    while frame is not None:
+def agents_part(stack: Sequence[FrameType]) -> int:
+    """How many of the innermost frames belong to the agent: those above the frame of the bus in
+    which the window was opened. -1 where the bus has called nobody."""
+    for depth, frame in enumerate(stack):
         code = frame.f_code
         if code.co_filename in _BUS and "window" in (*code.co_varnames, *code.co_names):
-            return frame
-        frame = frame.f_back
-    return None
+            return depth
+    return -1
 
 
-def agent_lines(frame: FrameType | None, opener: FrameType) -> tuple[str, ...]:
-    """The agent's part of the stack as text, the innermost line last."""
-    found: list[tuple[FrameType, int]] = []
-    while frame is not None and frame is not opener and len(found) < _LINES:
-        found.append((frame, frame.f_lineno))
-        frame = frame.f_back
-    lines = traceback.StackSummary.extract(iter(reversed(found)))
+def lines_of(frames: Sequence[FrameType]) -> tuple[str, ...]:
+    """Some frames as text, the innermost last."""
+    lines = traceback.StackSummary.extract(
+        (frame, frame.f_lineno or 0) for frame in reversed(frames[:_LINES])
+    )
     return tuple(
         f"{line.filename}:{line.lineno} in {line.name}" + (f": {line.line}" if line.line else "")
         for line in lines
@@ -157,9 +177,12 @@ class Starvation:
         self._cpu = self._clock.cpu_ns()
         self._since = stamp_ns()
 
-    def overslept(self, pause: int) -> int:
-        """After a pause of ``pause`` ns: by how much it was too long because of that thread."""
+    def overslept(self, pause: int) -> tuple[int, int]:
+        """After a pause of ``pause`` ns: by how much it was too long (because of that thread,
+        because nothing ran)."""
         now, cpu = stamp_ns(), self._clock.cpu_ns()
         too_long, used = now - self._since - pause, cpu - self._cpu
         self._since, self._cpu = now, cpu
-        return too_long if too_long > self._LEAST and used > too_long // 4 else 0
+        if too_long < self._LEAST:
+            return 0, 0
+        return (too_long, 0) if used > too_long // 4 else (0, too_long - used)

@@ -160,7 +160,8 @@ class Stall(msgspec.Struct, frozen=True):
 
     ``call`` numbers the agent's calls, ``seconds`` is wall time so far or in all, ``strikes``
     counts the exceptions that arrived in it, ``publishes`` and ``sends`` what it had done until
-    then. ``later`` says that the handler had waited before, so that this was not its first step.
+    then. ``later`` says that the handler had waited before, so that this was not its first step,
+    ``raised`` that the exception left the handler: it was not caught there.
     ``stack`` is the agent's part of the stack, innermost last.
     """
 
@@ -172,6 +173,7 @@ class Stall(msgspec.Struct, frozen=True):
     publishes: int = 0
     sends: int = 0
     later: bool = False
+    raised: bool = False
     stack: tuple[str, ...] = ()
 
     def describe(self) -> str:

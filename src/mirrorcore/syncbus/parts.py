@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from mirrorcore.clock import Clock, LiveClock, VirtualClock
@@ -109,27 +109,40 @@ class BusParts:
     # -- agents that keep the loop ------------------------------------------------------------
 
     def start_watchdog(
-        self, policy: WatchdogPolicy | None = None, on_stall: StallCallback | None = None
+        self,
+        policy: WatchdogPolicy | None = None,
+        on_stall: StallCallback | None = None,
+        only: Collection[tuple[str, int]] | None = None,
     ) -> Watchdog:
         """Have a thread name, and where Python allows it end, calls that keep the loop too long.
 
         To be called in the thread in which the bus will run. ``on_stall`` is told from the
         watching thread, at once; :meth:`on_stall` in the bus's own, when it runs again. It ends
         with :meth:`stop_watchdog`, with ``aclose``, with the thread it watches, or when nobody
-        holds the bus any more.
+        holds the bus any more. With ``only``, pairs of agent and number of the call, whoever
+        repeats a record has no other call ended than the record has.
         """
         self.stop_watchdog()
-        dog = Watchdog(self._dispatcher.window, self._supervisor, policy, on_stall)
+        dog = Watchdog(self._dispatcher.window, self._supervisor, policy, on_stall, only)
         self._watchdog = dog
-        weakref.finalize(self, dog.ask_to_stop)
+        self._watchdog_ends = weakref.finalize(self, dog.ask_to_stop)
         dog.start()
         return dog
 
     def stop_watchdog(self) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
+            self._watchdog_ends.detach()
             self._watchdog = None
 
     def on_stall(self, callback: Callable[[Stall], object] | None) -> None:
         """Tell ``callback`` of each call that held the loop, as it ends; one callback, a record."""
         self._supervisor.on_stall = callback
+
+    def stalled(self, agent_id: str, stall: Stall) -> None:
+        """A call has held the loop, as a recorded run says."""
+        self._supervisor.stalled(self._agent(agent_id), stall)
+
+    def call_number(self, agent_id: str) -> int:
+        """The number of the agent's call under way, or of its last."""
+        return self._agent(agent_id).mailbox.calls

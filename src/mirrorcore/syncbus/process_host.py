@@ -9,7 +9,6 @@ here through the agent's handle, which checks every value and counts every act.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +25,9 @@ from mirrorcore.syncbus.faults import (
     describe,
 )
 from mirrorcore.syncbus.messages import Gap, Update
+from mirrorcore.syncbus.process_exchange import Exchange
 from mirrorcore.syncbus.process_factory import ProcessFactory
-from mirrorcore.syncbus.process_frames import PLAIN_LIMIT, FrameError, pack, pickled
+from mirrorcore.syncbus.process_frames import FrameError, pack, pickled
 from mirrorcore.syncbus.process_handle import Answer, Call, Hello
 from mirrorcore.syncbus.process_link import Link, LinkState
 from mirrorcore.syncbus.process_mirror import Mirror
@@ -39,31 +39,7 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.process_reaper import Reaper
     from mirrorcore.syncbus.source import StateSource
 
-_FRAMES_BEYOND = 16
-_BYTES_BEYOND = 16 * PLAIN_LIMIT
 _TEXT = 4_096
-
-
-class _Exchange:
-    """One call under way: what the child has said about it and nobody has taken up yet."""
-
-    __slots__ = ("bytes", "count", "frames", "waiter")
-
-    def __init__(self) -> None:
-        self.frames: deque[Any] = deque()
-        self.waiter: asyncio.Future[None] | None = None
-        self.count = self.bytes = 0
-
-    def put(self, frame: Any) -> None:
-        self.frames.append(frame)
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
-
-    async def next(self) -> Any:
-        while not self.frames:
-            self.waiter = asyncio.get_running_loop().create_future()
-            await self.waiter
-        return self.frames.popleft()
 
 
 class Host:
@@ -96,9 +72,7 @@ class Host:
         self._mirror = Mirror(agent, clock, sources, on_unreadable)
         self._on_idle_loss = on_idle_loss
         self._calls = 0
-        self._exchanges: dict[int, _Exchange] = {}
-        self._most_bytes = self.policy.blob_bytes + _BYTES_BEYOND
-        self._most_frames = 2 * agent.policy.max_publishes_per_call + _FRAMES_BEYOND
+        self._exchanges: dict[int, Exchange] = {}
 
     @property
     def starting(self) -> bool:
@@ -114,8 +88,10 @@ class Host:
 
     @property
     def awaited(self) -> bool:
-        """Whether the child is to say something."""
-        return self.link is not None and self.link.alive and bool(self._exchanges)
+        """Whether nothing goes on before the child has said something."""
+        if self.link is None or not self.link.alive:
+            return False
+        return any(exchange.waits for exchange in self._exchanges.values())
 
     @property
     def output(self) -> str:
@@ -129,7 +105,7 @@ class Host:
         Raises AgentLost with what went wrong in there.
         """
         loop = asyncio.get_running_loop()
-        exchange = self._exchanges[0] = _Exchange()
+        exchange = self._exchanges[0] = self._exchange()
         try:
             self.link = Link(self.policy, loop, reaper, self._heard, self._ended)
         except OSError as error:
@@ -187,7 +163,7 @@ class Host:
         body = self._body(name, argument)
         self._calls += 1
         number = self._calls
-        exchange = self._exchanges[number] = _Exchange()
+        exchange = self._exchanges[number] = self._exchange()
         # One with ``on_update`` is told of what changes by its calls.
         updates = () if self.agent.mailbox.pushes else self._handle.collect()
         sender = self._handle.sender if name == "on_message" else ""
@@ -208,7 +184,11 @@ class Host:
                 raise Undeliverable(error.message, hint=error.hint) from error
             raise
 
-    async def _converse(self, exchange: _Exchange) -> Any:
+    def _exchange(self) -> Exchange:
+        most = self.agent.policy.max_publishes_per_call
+        return Exchange(most, self.policy.blob_bytes)
+
+    async def _converse(self, exchange: Exchange) -> Any:
         """Until the handler has returned or raised."""
         while True:
             kind, number, effects, *rest = await self._answer(exchange)
@@ -231,7 +211,7 @@ class Host:
                 case _:
                     raise self._broken(f"a frame {str(kind)[:40]!r} that has no place here")
 
-    async def _answer(self, exchange: _Exchange) -> Any:
+    async def _answer(self, exchange: Exchange) -> Any:
         frame = await exchange.next()
         if isinstance(frame, AgentLost):
             raise frame
@@ -324,12 +304,7 @@ class Host:
                 raise FrameError("a frame that has no place here")
         if exchange is None or link.state is LinkState.STARTING:
             raise FrameError("a frame that nobody waits for")
-        exchange.count += 1
-        exchange.bytes += size
-        if exchange.count > self._most_frames:
-            raise FrameError(f"more than {self._most_frames} frames in one call")
-        if exchange.bytes > self._most_bytes:
-            raise FrameError(f"more than {self._most_bytes} bytes in one call")
+        exchange.count(size)
         exchange.put(body)
 
     def _refused(self, text: str, hint: str) -> None:

@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
@@ -25,6 +22,7 @@ from mirrorcore.syncbus.process_frames import (
 )
 from mirrorcore.syncbus.process_limits import ProcessPolicy
 from mirrorcore.syncbus.process_reaper import Reaper
+from mirrorcore.syncbus.process_spawn import ending, spawn
 
 _READ = 1 << 16
 _UNREAD = 64 << 20
@@ -33,14 +31,6 @@ _TAIL = 16 << 10
 _EXIT_TRIES = 50
 _EXIT_STEP = 0.002
 """How long the exit code of a child that hung up is waited for, in seconds, and how often."""
-
-_THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-)
 
 
 class LinkState(StrEnum):
@@ -86,7 +76,7 @@ class Link:
         self._waiting_bytes = 0
         self._output_budget = self._output_bytes = policy.output_bytes
         self._output = bytearray()
-        self._process, self._socket = _spawn(policy)
+        self._process, self._socket = spawn(policy)
         assert self._process.stdout is not None
         self._pipe = self._process.stdout
         os.set_blocking(self._pipe.fileno(), False)
@@ -212,7 +202,7 @@ class Link:
         if code is None and tries > 0:
             self._loop.call_later(_EXIT_STEP, self._look_for_exit, tries - 1)
             return
-        self.lose(_ending(code))
+        self.lose(ending(code))
 
     def lose(self, reason: str) -> None:
         """The child is of no more use: kill it and say why."""
@@ -280,49 +270,3 @@ class Link:
         if to not in _STEPS[self.state]:
             raise RuntimeError(f"the process {self.pid} is {self.state} and cannot become {to}")
         self.state = to
-
-
-def _spawn(policy: ProcessPolicy) -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """A fresh interpreter, not a fork: threads and an event loop do not survive one."""
-    ours, theirs = socket.socketpair()
-    try:
-        ours.setblocking(False)
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
-        threads = dict.fromkeys(_THREADS, str(policy.threads))
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                # No directory of the caller's goes before the library's own modules.
-                "-P",
-                "-u",
-                "-m",
-                "mirrorcore.syncbus.process_worker",
-                str(theirs.fileno()),
-                str(os.getpid()),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=(theirs.fileno(),),
-            env={**threads, **os.environ, "PYTHONPATH": path},
-            # Its own group, so that what it starts is ended with it, and Ctrl-C is ours alone.
-            start_new_session=True,
-        )
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    return process, ours
-
-
-def _ending(code: int | None) -> str:
-    if code is None:
-        return "its process hung up"
-    if code < 0:
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = f"signal {-code}"
-        return f"its process was ended by {name}"
-    return f"its process ended with code {code}"

@@ -174,7 +174,8 @@ class Worker:
         """Something was done: should its handler wait now, the bus is told at once."""
         if self._loop is not None and not self._stirred:
             self._stirred = True
-            self._loop.call_soon(self._flush)
+            # Two turns on: a handler that has not waited has by then taken it all with its answer.
+            self._loop.call_soon(self._loop.call_soon, self._flush)
 
     def _flush(self) -> None:
         self._stirred = False

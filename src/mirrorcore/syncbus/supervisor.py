@@ -37,6 +37,7 @@ class Supervisor:
         "__weakref__",
         "_clock",
         "_dispatcher",
+        "_looked_at",
         "_make_handle",
         "_policy",
         "_sweep_timer",
@@ -65,6 +66,7 @@ class Supervisor:
         self.seed = seed
         self._make_handle = make_handle
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._looked_at = 0
         self.observers = observers
         self.agents: dict[str, Agent] = {}
         self.dead_letters: deque[DeadLetter] = deque(maxlen=policy.dead_letters)
@@ -248,6 +250,7 @@ class Supervisor:
         if not watched:
             return
         now = self._clock.now()
+        self._forgive(now)
         for agent in sorted(watched.values(), key=_index):
             if agent.agent_id not in watched:
                 continue
@@ -273,7 +276,22 @@ class Supervisor:
         loop = _get_running_loop()
         if loop is None or isinstance(self._clock, VirtualClock):
             return
+        self._looked_at = self._clock.now()
         self._sweep_timer = loop.call_later(self._policy.sweep_ns / SECOND, self._timed_sweep)
+
+    def _forgive(self, now: int) -> None:
+        """Nobody could go on while somebody else held the loop: that time counts for no one.
+
+        How long it was is how late this look comes.
+        """
+        late = now - self._looked_at - self._policy.sweep_ns
+        self._looked_at = now
+        if self._sweep_timer is None or late <= 0:
+            return
+        for agent in self._dispatcher.watched.values():
+            for task in _running(agent):
+                begun = task.deadline - agent.policy.deadline_ns
+                task.deadline += max(0, min(late, now - begun))
 
     def cancel_timer(self) -> None:
         if self._sweep_timer is not None:

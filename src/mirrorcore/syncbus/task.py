@@ -45,6 +45,10 @@ _current_task = asyncio.current_task
 Coro = Coroutine[Any, Any, Any]
 
 
+_END = object()
+"""What a coroutine that has come to its end without waiting gives instead of an exception."""
+
+
 class HandlerTask(asyncio.Future[Any]):
     """One run of an async handler.
 
@@ -81,8 +85,11 @@ class HandlerTask(asyncio.Future[Any]):
         self.fault: Exception | None = None
         self.tag: Any = None
 
-    def start(self, coro: Coro) -> bool:
-        """Run ``coro`` up to its first wait; True when it is already finished."""
+    def start(self, coro: Coro, *, wanted: bool) -> bool:
+        """Run ``coro`` up to its first wait; True when it is already finished.
+
+        ``wanted`` says that somebody wants what it returns, which costs an exception.
+        """
         self._coro = coro
         loop = self.loop
         outer = _current_task(loop)
@@ -93,8 +100,13 @@ class HandlerTask(asyncio.Future[Any]):
         whose = window.agent
         window.agent = self._agent
         try:
-            awaited = self._context.run(coro.send, None)
+            if wanted:
+                awaited = self._context.run(coro.send, None)
+            else:
+                awaited = self._context.run(next, coro.__await__(), _END)
             window.agent = whose
+            if awaited is _END:
+                return True
         except BaseException as outcome:
             try:
                 window.agent = whose

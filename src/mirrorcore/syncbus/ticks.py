@@ -63,6 +63,14 @@ class Ticks(BusParts):
         self._dispatcher.nudge()
         return ok, result
 
+    def ahead(self, agent_id: str, rows: int, function: Callable[..., Any], *args: Any) -> Any:
+        """Call ``function(*args)``, the agent's own code, ahead of its turn and of any account.
+
+        What it raises is the caller's. ``rows`` is how many calls it stands for: so many deadlines
+        it has.
+        """
+        return self._dispatcher.ahead(self._agent(agent_id), rows, function, args)
+
     def ready_ahead(self, agent_id: str) -> bool:
         """Whether the agent may be evaluated for a whole block at once: it runs and nothing is
         on probation."""

@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ import msgspec
 
 from mirrorcore.clock import MILLISECOND, SECOND, stamp_ns
 from mirrorcore.syncbus.faults import AgentBlocked, describe
-from mirrorcore.syncbus.interrupt import Interrupter, Starvation, agent_lines, opener_of
+from mirrorcore.syncbus.interrupt import Interrupter, Starvation, agents_part, lines_of
 from mirrorcore.syncbus.messages import Ending, Stall
 from mirrorcore.syncbus.window import Window
 
@@ -91,7 +91,8 @@ class Watchdog:
     """The watching thread of one bus; it watches the thread that dispatches.
 
     ``on_stall`` is told of each stall from the watching thread, as soon as it is known whether the
-    call can be ended: it must be quick and may touch nothing of the bus.
+    call can be ended: it must be quick and may touch nothing of the bus. With ``only``, pairs of
+    agent and number of the call, every other call may take as long as it likes.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Watchdog:
         supervisor: Supervisor,
         policy: WatchdogPolicy | None = None,
         on_stall: StallCallback | None = None,
+        only: Collection[tuple[str, int]] | None = None,
     ) -> None:
         self.policy = WatchdogPolicy() if policy is None else policy
         self.stretch: Stretch | None = None
@@ -107,6 +109,7 @@ class Watchdog:
         self._window = window
         self._supervisor = weakref.ref(supervisor)
         self._on_stall = on_stall
+        self._only = only
         self._told: deque[Stall] = deque()
         self._trap = _trap(self)
         self._interrupter = Interrupter()
@@ -152,7 +155,12 @@ class Watchdog:
         pause = self.policy.poll_ns
         ended = self._running.acquire
         while not ended(timeout=pause / SECOND):
-            pause = self._look(self._starvation.overslept(pause))
+            starved, lost = self._starvation.overslept(pause)
+            stretch = self.stretch
+            if stretch is not None:
+                # The process was put aside meanwhile: that is not the agent's time.
+                stretch.since += lost
+            pause = self._look(starved)
             self._tell()
             if not self._watched.is_alive():
                 return
@@ -170,7 +178,7 @@ class Watchdog:
                 return self.policy.poll_ns
             stretch = self._arm(now)
         agent = stretch.agent
-        if agent is None or self.stretch is not stretch:
+        if agent is None or self.stretch is not stretch or self._exempt(stretch, agent):
             return self.policy.poll_ns
         if starved:
             # Whatever was called in C has just returned: this is where.
@@ -215,15 +223,19 @@ class Watchdog:
         return policy.poll_ns if reached else MILLISECOND
 
     def _deadline(self, agent: Agent) -> int:
-        return self.policy.deadline_ns or agent.policy.deadline_ns
+        own = agent.policy.deadline_ns
+        return (self.policy.deadline_ns or own) + max(0, agent.ahead - 1) * own
+
+    def _exempt(self, stretch: Stretch, agent: Agent) -> bool:
+        return self._only is not None and (agent.agent_id, stretch.call) not in self._only
 
     def _take_lines(self, stretch: Stretch) -> FrameType | None:
         """Note where the agent is; returns the frame of the bus that called it."""
-        frame = self._interrupter.frame(self.thread_id)
-        opener = opener_of(frame)
-        if opener is not None and frame is not opener:
-            stretch.lines = agent_lines(frame, opener)
-        return opener
+        stack = self._interrupter.stack(self.thread_id)
+        depth = agents_part(stack)
+        if depth > 0:
+            stretch.lines = lines_of(stack[:depth])
+        return stack[depth] if depth >= 0 else None
 
     def _tell(self) -> None:
         while self._told:
@@ -253,8 +265,8 @@ class Watchdog:
         if (stretch.late or starved) and not stretch.named:
             self._told.append(stall)
         supervisor = self._supervisor()
-        if supervisor is None:
-            return
+        if supervisor is None or agent.ahead:
+            return  # what is done ahead is on nobody's account: it follows in its turn
         if stretch.late or (starved and stretch.starved > _CERTAIN):
             supervisor.stalled(agent, stall)
         else:
@@ -273,6 +285,7 @@ def _stall(stretch: Stretch, agent: Agent, ending: Ending, now: int) -> Stall:
         publishes=mailbox.burst if mailbox.burst_call == stretch.call else 0,
         sends=mailbox.sends if mailbox.sends_call == stretch.call else 0,
         later=agent.busy is not None or bool(agent.side_tasks),
+        raised=isinstance(sys.exc_info()[1], AgentBlocked),
         stack=stretch.lines,
     )
 

@@ -65,10 +65,11 @@ def _without(
 
 def _run(session: Session, config: RunConfig, title: str, *, page: bool) -> Told:
     from mirrorcore.interfaces.cli.outcomes import tell
+    from mirrorcore.interfaces.cli.stalls import name_stall
     from mirrorcore.swarm.replay import replay_history
 
     with progress(session, title) as told:
-        outcome = replay_history(config, progress=told)
+        outcome = replay_history(config, progress=told, stalled=name_stall)
     return tell(session, outcome, page=page)
 
 

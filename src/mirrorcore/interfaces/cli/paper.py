@@ -64,10 +64,17 @@ def run(
     config = load(session, settings, more).config
     from mirrorcore.interfaces.cli.live import Spectator
     from mirrorcore.interfaces.cli.outcomes import tell
+    from mirrorcore.interfaces.cli.stalls import name_stall
     from mirrorcore.swarm.paper import run_paper
 
     with Spectator(session) as eye:
-        outcome = run_paper(config, seconds=config.paper.seconds, warm=eye.warm, watch=eye.watch)
+        outcome = run_paper(
+            config,
+            seconds=config.paper.seconds,
+            warm=eye.warm,
+            watch=eye.watch,
+            stalled=name_stall,
+        )
     return tell(session, outcome, page=not no_report).answer()
 
 
