@@ -396,6 +396,25 @@ def test_a_zombie_that_goes_on_leaves_its_successor_alone() -> None:
     assert got_through == []
 
 
+@pytest.mark.parametrize("extra", [0, 1])
+def test_of_a_turn_of_several_calls_twice_the_deadline_is_allowed(
+    extra: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them took how long is not known: only one that must have been too long counts."""
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    sources = [bus.register(f"s{number}", kind="s") for number in range(2)]
+    deadline = bus._agent("s0").policy.deadline_ns
+
+    def spend(_: Any) -> None:
+        stamps.now += deadline + extra
+
+    bus.register("a", interests=["s"], on_update=spend)
+    for source in sources:
+        source.publish({"x": 1})
+    bus.settle()
+    assert down(bus) == (["a"] if extra else [])
+
+
 # -- every way to be called -------------------------------------------------------------------
 
 WAYS = ("update", "eager", "message", "signal", "tick")
