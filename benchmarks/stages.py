@@ -26,7 +26,8 @@ from mirrorcore.swarm.scribe import Scribe
 from mirrorcore.swarm.ungated import UngatedBook
 from mirrorcore.swarm.views import Views
 from mirrorcore.swarm.voter_books import VoterBooks
-from mirrorcore.syncbus import AgentHandle, SyncBus
+from mirrorcore.syncbus import AgentHandle
+from mirrorcore.syncbus.ticks import Ticks
 
 REST = "rest"
 _FUSING = ("oracle", "allocator")
@@ -39,9 +40,9 @@ BORDERS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("scores and books", Scoreboard, ("update",)),
     ("scores and books", VoterBooks, ("update",)),
     ("scores and books", UngatedBook, ("update",)),
-    ("bus", SyncBus, ("reach", "sweep", "end_block", "credit")),
+    ("bus", Ticks, ("reach", "sweep", "end_block", "credit")),
     ("bus", AgentHandle, ("load_block",)),
-    ("tick agents", SyncBus, ("tick",)),
+    ("tick agents", Ticks, ("tick",)),
     ("tick agents", Views, ("publish",)),
     ("order path", Engine, ("_open", "_decide", "_mark")),
     ("digests and tables", Recorder, ("block", "finish")),
