@@ -26,6 +26,8 @@ from mirrorcore.syncbus.faults import (
     RequestFailed,
     Undeliverable,
     describe,
+    honest,
+    unless_operator,
 )
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
 
 _NEVER = 1 << 62
+_DEEPEST = 32
+"""Eager calls within each other; beyond, the interpreter's stack might end within the bus."""
 
 
 class Dispatcher:
@@ -134,13 +138,13 @@ class Dispatcher:
 
     def settle(self) -> int:
         """Call whoever is ready until nobody is; returns the number of calls made."""
-        if self._running:
+        if self._running or self.current is not None:
             return 0
         return self.run(self._until_quiet)
 
     def run(self, work: Callable[[], int]) -> int:
         """Do ``work`` as the dispatcher: what it makes ready waits until it is done."""
-        if self._running:
+        if self._running or self.current is not None:
             raise BusError("an agent's handler cannot drive the bus that called it")
         self._running = True
         self._serving = _get_running_loop()
@@ -351,13 +355,15 @@ class Dispatcher:
     def call_within(self, edge: Edge) -> bool:
         """Deliver to ``edge`` within the publish under way; False where its agent has to wait.
 
-        That is one which may not be called now, or whose own call led here.
+        That is one which may not be called now, or whose own call led here, or too deep inside.
         """
         mailbox = edge.mailbox
         agent: Agent = mailbox.agent
         outer = self.current
         handler = mailbox.on_update
         if handler is None or mailbox.gated or agent is outer or agent in self._within:
+            return False
+        if len(self._within) >= _DEEPEST:
             return False
         update = edge.take()
         if update is None:
@@ -383,6 +389,8 @@ class Dispatcher:
         finally:
             self._within.pop()
             self.current = outer
+            if self.critical and outer is not None:
+                outer.mailbox.urgent = True  # a signal was given in here: it interrupts all of them
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
@@ -509,8 +517,8 @@ class Dispatcher:
 
     def _raised(self, agent: Agent, error: BaseException) -> None:
         # Only the operator ends the process; an agent that exits has failed.
-        if isinstance(error, KeyboardInterrupt):
-            raise error
+        unless_operator(error)
+        error = honest(error)
         if isinstance(error, AgentBlocked) and isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__
         self.supervisor.failed(agent, error)
@@ -521,7 +529,26 @@ class Dispatcher:
         """A handler returned something: an awaitable to run, or its plain answer."""
         if type(result) is CoroutineType:
             self._begin(agent, result, envelope, side=side)
-        elif hasattr(result, "__await__"):
+        elif result is None:
+            self._done(agent, envelope, None, None)
+        else:
+            self._returned_something(agent, result, envelope, side=side)
+
+    def _returned_something(
+        self, agent: Agent, result: Any, envelope: Envelope | None, *, side: bool
+    ) -> None:
+        """Whether it can be awaited is answered by the agent's own code."""
+        self.window.agent = agent
+        try:
+            try:
+                waits = hasattr(result, "__await__")
+            finally:
+                self.window.agent = None
+        except BaseException as error:
+            self.window.agent = None
+            self._done(agent, envelope, error, None)
+            return
+        if waits:
             self._begin(agent, _await(result), envelope, side=side)
         else:
             self._done(agent, envelope, None, result)
@@ -577,7 +604,8 @@ class Dispatcher:
             waits = RuntimeError("the handler waits, but no event loop is running")
             try:
                 coro.close()
-            except RuntimeError as error:
+            except BaseException as error:
+                unless_operator(error)
                 waits.add_note(describe(error))
             self._done(agent, envelope, waits, None)
 
@@ -641,6 +669,7 @@ class Dispatcher:
     def _done(
         self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
     ) -> None:
+        error = None if error is None else honest(error)
         if isinstance(error, Undeliverable) and envelope is not None:
             # Nobody but its sender is to blame for a message that cannot get where it is read.
             self.supervisor.bury(agent, envelope, error.message, RequestFailed)

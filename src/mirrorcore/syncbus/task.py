@@ -15,7 +15,7 @@ from contextvars import copy_context
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, cast
 
-from mirrorcore.syncbus.faults import AgentBlocked
+from mirrorcore.syncbus.faults import AgentBlocked, describe, honest, unless_operator
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
@@ -139,11 +139,38 @@ class HandlerTask(asyncio.Future[Any]):
         if self.done():
             return False
         self._cancels += 1
-        if self._waiter is not None and self._waiter.cancel(msg):
+        if self._end_wait(msg):
             return True
         self._must_cancel = True
         self._cancel_text = msg
         return True
+
+    def _end_wait(self, msg: Any) -> bool:
+        """Whether what the handler waits for could be cancelled: that is the handler's to choose.
+
+        What cannot, also because its event loop is closed, is left to wait.
+        """
+        if self._waiter is None:
+            return False
+        try:
+            return bool(self._waiter.cancel(msg))
+        except BaseException as error:
+            unless_operator(error)
+            return False
+
+    def set_result(self, result: Any) -> None:
+        raise RuntimeError("a handler's result is what it returns")
+
+    def set_exception(self, exception: Any) -> None:
+        raise RuntimeError("a handler's exception is what it raises")
+
+    def end(self) -> None:
+        """For one that has ignored its cancellation: close its coroutine, be done in any case."""
+        try:
+            if self._coro is not None:
+                self._coro.close()
+        finally:
+            super().cancel()
 
     def cancelling(self) -> int:
         return self._cancels
@@ -226,20 +253,26 @@ class HandlerTask(asyncio.Future[Any]):
 
     def _conclude(self, outcome: BaseException) -> None:
         """The coroutine has ended: with a value, or with an error, which is the handler's."""
-        if isinstance(outcome, StopIteration):
-            self.value = outcome.value
+        if issubclass(type(outcome), StopIteration):
+            self.value = cast(StopIteration, outcome).value
             return
-        self.error = outcome
-        if isinstance(outcome, KeyboardInterrupt):
-            raise outcome
+        self.error = honest(outcome)
+        unless_operator(outcome)
 
     def _settle(self) -> None:
         if self.error is None:
-            self.set_result(self.value)
+            super().set_result(self.value)
         else:
             super().cancel()
 
     def _wait_for(self, awaited: Any) -> None:
+        try:
+            self._bind(awaited)
+        except BaseException as error:  # what was awaited is the handler's, and so are its errors
+            unless_operator(error)
+            self._misuse(f"a handler awaited a {type(awaited).__name__}: {describe(error)}")
+
+    def _bind(self, awaited: Any) -> None:
         loop = self.loop
         blocking = getattr(awaited, "_asyncio_future_blocking", None)
         if awaited is None:
@@ -256,7 +289,7 @@ class HandlerTask(asyncio.Future[Any]):
             awaited._asyncio_future_blocking = False
             awaited.add_done_callback(self._wake)
             self._waiter = awaited
-            if self._must_cancel and awaited.cancel(self._cancel_text):
+            if self._must_cancel and self._end_wait(self._cancel_text):
                 self._must_cancel = False
 
     def _misuse(self, text: str) -> None:
