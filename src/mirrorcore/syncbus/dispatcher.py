@@ -12,6 +12,7 @@ import asyncio
 from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import copy_context
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,7 @@ class Dispatcher:
 
     __slots__ = (
         "_clock",
+        "_context",
         "_loop",
         "_policy",
         "_running",
@@ -88,6 +90,7 @@ class Dispatcher:
 
     def __init__(self, clock: Clock, policy: BusPolicy, *, manual: bool) -> None:
         self._clock = clock
+        self._context = copy_context()  # not that of the agent whose publish happens to come first
         self._policy = policy
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -121,7 +124,7 @@ class Dispatcher:
         if loop is not None and not self.armed:
             self.armed = True
             self._loop = loop
-            loop.call_soon(self._loop_turn)
+            loop.call_soon(self._loop_turn, context=self._context.copy())
 
     def announce(self, agent: Agent) -> None:
         """A signal waits for ``agent``: whoever is being called now is interrupted for it."""

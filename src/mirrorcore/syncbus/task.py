@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from asyncio.tasks import _enter_task, _leave_task, _register_task
 from collections.abc import Callable, Coroutine
-from contextvars import copy_context
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, cast
 
@@ -72,7 +71,7 @@ class HandlerTask(asyncio.Future[Any]):
         self._coro: Coro | None = None
         self._on_done = on_done
         self._around = around
-        self._context = copy_context()
+        self._context = agent.context.copy()
         self._waiter: asyncio.Future[Any] | None = None
         self._must_cancel = False
         self._cancel_text: Any = None
