@@ -659,8 +659,10 @@ class Dispatcher:
         agent.fault = None
         if error is None:
             error = fault
-        self._done(agent, envelope, error, task.value)
-        self.supervisor.refresh_gate(agent)
+        try:
+            self._done(agent, envelope, error, task.value)
+        finally:
+            self.supervisor.refresh_gate(agent)
 
     def tell_quiet(self) -> None:
         """Wake those who wait for tasks to end."""

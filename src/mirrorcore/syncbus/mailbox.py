@@ -184,6 +184,7 @@ class Mailbox:
         del self.edges[edge.source.name]
         edge.skip()
         edge.queued = False
+        edge.closed = True
         if edge in self.pending:
             self.pending.remove(edge)
 

@@ -102,8 +102,8 @@ class Supervisor:
             self.isolate(agent, describe(error))
 
     def succeeded(self, agent: Agent) -> None:
-        """A call on probation has completed."""
-        if agent.breaker.succeeded():
+        """A call on probation has completed; what came of it may have ended the probation."""
+        if agent.state is LifeState.PROBING and agent.breaker.succeeded():
             agent.state = step(agent.agent_id, agent.state, LifeState.RUNNING)
             self._event(EventKind.BREAKER, agent, "half_open -> closed")
             self._event(EventKind.RECOVERED, agent, f"incarnation {agent.incarnation}")

@@ -48,6 +48,10 @@ _END = object()
 """What a coroutine that has come to its end without waiting gives instead of an exception."""
 
 
+_LAST_STEPS = 1000
+"""What one that was cancelled may still do, in steps."""
+
+
 class HandlerTask(asyncio.Future[Any]):
     """One run of an async handler.
 
@@ -81,6 +85,7 @@ class HandlerTask(asyncio.Future[Any]):
         self.started = 0
         self.value: Any = None
         self.zombie = False
+        self._last_steps = _LAST_STEPS
         self.fault: Exception | None = None
         self.tag: Any = None
 
@@ -165,11 +170,15 @@ class HandlerTask(asyncio.Future[Any]):
 
     def end(self) -> None:
         """For one that has ignored its cancellation: close its coroutine, be done in any case."""
+        window = self._window
+        whose = window.agent
+        window.agent = self._agent
         try:
             if self._coro is not None:
                 self._coro.close()
         finally:
             super().cancel()
+            window.agent = whose
 
     def cancelling(self) -> int:
         return self._cancels
@@ -181,8 +190,22 @@ class HandlerTask(asyncio.Future[Any]):
     # -- stepping -----------------------------------------------------------------------------
 
     def _resume(self, error: BaseException | None = None) -> None:
-        if not self.done():
-            self._around(self, lambda: self._step(error))
+        if self.done():
+            return
+        if self.zombie:
+            self._last_steps -= 1
+            if self._last_steps < 0:
+                self._around(self, self._put_away)
+                return
+        self._around(self, lambda: self._step(error))
+
+    def _put_away(self) -> None:
+        """It ignores its cancellation and goes on: it has had time enough to tidy up."""
+        try:
+            self.end()
+        except BaseException as error:  # it was given up long ago, nobody wants to know
+            unless_operator(error)
+        self._on_done(self)
 
     def _wake(self, future: asyncio.Future[Any]) -> None:
         try:
@@ -222,6 +245,8 @@ class HandlerTask(asyncio.Future[Any]):
         if ended:
             self._settle()
             self._on_done(self)
+            if self.error is not None:
+                unless_operator(self.error)
 
     def _run(self, coro: Coro, error: BaseException | None) -> Any:
         """The handler's own code up to its next wait."""
@@ -256,7 +281,6 @@ class HandlerTask(asyncio.Future[Any]):
             self.value = cast(StopIteration, outcome).value
             return
         self.error = honest(outcome)
-        unless_operator(outcome)
 
     def _settle(self) -> None:
         if self.error is None:
