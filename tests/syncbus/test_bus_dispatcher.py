@@ -11,6 +11,7 @@ import pytest
 from mirrorcore.clock import SECOND, LiveClock, VirtualClock, VirtualTimeLoop
 from mirrorcore.syncbus import (
     ALL,
+    AgentDown,
     AgentHandle,
     BusEvent,
     BusPolicy,
@@ -330,6 +331,88 @@ def test_a_deadline_is_passed_when_it_is_exceeded(
     bus.settle()
     bus.tick(None)
     assert down(bus) == (["updated", "ticked", "signalled"] if extra else [])
+
+
+def test_the_time_of_a_turn_is_shared_by_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps, bus = Stamps(monkeypatch), make()
+    sources = [bus.register(f"s{number}", kind="s") for number in range(2)]
+    bus.register("a", interests=["s"], on_update=stamps.spend)
+    for source in sources:
+        source.publish({"x": 1})
+    bus.settle()
+    assert bus._agent("a").latency[(10 * SECOND).bit_length()] == 2
+
+
+def test_a_handler_that_waits_is_timed_from_its_own_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps, bus = Stamps(monkeypatch), make()
+    stamps.spend()
+
+    async def on_message(_: Any) -> None:
+        await asyncio.sleep(0)
+        stamps.now += SECOND
+
+    bus.register("a", on_message=on_message)
+
+    async def main() -> None:
+        bus.send("a", 1)
+        bus.settle()
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    on_a_loop(main())
+    assert bus._agent("a").latency[SECOND.bit_length()] == 1
+
+
+def test_a_zombie_that_goes_on_leaves_its_successor_alone() -> None:
+    """It swallows its cancellation and acts when the next incarnation is already up."""
+    bus = make()
+    got_through: list[str] = []
+
+    async def on_message(message: str) -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            for act in (lambda: handle.publish({"x": 1}), lambda: handle.send("a", "again")):
+                try:
+                    act()
+                    got_through.append(message)
+                except AgentDown:
+                    continue
+
+    handle = bus.register("a", on_message=on_message)
+
+    async def main() -> None:
+        bus.send("a", "hang")
+        bus.settle()
+        bus.isolate("a")
+        bus.restart("a")
+        assert bus.statistics("a").zombies == 1
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert bus.statistics("a").zombies == 0
+        assert handle.publish({"x": 2}) == 1
+
+    on_a_loop(main())
+    assert got_through == []
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_of_a_turn_of_several_calls_twice_the_deadline_is_allowed(
+    extra: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of them took how long is not known: only one that must have been too long counts."""
+    stamps, bus = Stamps(monkeypatch), SyncBus(LiveClock())
+    sources = [bus.register(f"s{number}", kind="s") for number in range(2)]
+    deadline = bus._agent("s0").policy.deadline_ns
+
+    def spend(_: Any) -> None:
+        stamps.now += deadline + extra
+
+    bus.register("a", interests=["s"], on_update=spend)
+    for source in sources:
+        source.publish({"x": 1})
+    bus.settle()
+    assert down(bus) == (["a"] if extra else [])
 
 
 # -- every way to be called -------------------------------------------------------------------

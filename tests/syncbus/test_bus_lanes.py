@@ -275,6 +275,25 @@ def test_history_is_bounded_and_its_views_never_change() -> None:
         late["x"].values[0] = 1
 
 
+@pytest.mark.parametrize("first", [{"x": np.ones(600)}, {"x": "word"}, {"x": 1.0}, {}])
+@pytest.mark.parametrize("second", [{}, {"y": 1.0}, {"x": 2.0}, {"x": np.zeros(600)}])
+def test_a_merge_holds_what_each_of_its_deltas_brought(first: Any, second: Any) -> None:
+    _, bus = make()
+    seen: list[Update] = []
+    handle = bus.register("a")
+    bus.register("reader", interests=["a"], on_update=seen.append)
+    for _ in range(2):
+        handle.publish(first)
+        handle.publish(second)
+        bus.settle()
+        wanted = {**first, **second}
+        assert seen[-1].gap == 2
+        assert seen[-1].fields.keys() == wanted.keys() == bus.read("a").state.keys()
+        for name, value in wanted.items():
+            assert np.all(seen[-1].fields[name] == value)
+            assert np.all(bus.read("a").state[name] == value)
+
+
 def test_a_field_that_changes_its_kind_keeps_its_past() -> None:
     _, bus = make()
     handle = bus.register("a")

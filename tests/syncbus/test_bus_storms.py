@@ -386,6 +386,7 @@ def test_a_loop_through_an_observer_is_an_error_of_the_assembly() -> None:
     board.publish({"x": 0})
     with pytest.raises(BusError, match="does not come to rest"):
         stage.bus.settle()
+    assert stage.bus._dispatcher.storm.acquitted == 3
     assert stage.blamed == []
 
 

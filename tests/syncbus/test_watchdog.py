@@ -447,7 +447,9 @@ def test_a_bus_in_another_thread_is_not_touched() -> None:
         async def work() -> None:
             bus = SyncBus()
             source = bus.register("source")
-            bus.register("slow", interests=["source"], on_update=slow)
+            # Slow is no hang there, however little of the machine it gets.
+            patient = AgentPolicy(deadline_ns=600 * SECOND)
+            bus.register("slow", interests=["source"], on_update=slow, policy=patient)
             while not over.is_set():
                 source.publish({"x": 1})
                 await bus.drain()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextvars import copy_context
 from functools import partial
 from types import CoroutineType
@@ -221,23 +221,68 @@ class Dispatcher:
 
     # -- calling agents -----------------------------------------------------------------------
 
-    def _turn(self, mailbox: Mailbox) -> int:
-        """Some calls of one agent: its messages, then its dirty edges."""
+    def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # the hot path
+        """Some calls of one agent: its messages, then its dirty edges, oldest first."""
         agent: Agent = mailbox.agent
         first = mailbox.calls
-        limit = mailbox.turn
+        turn = mailbox.turn
+        window = self.window
+        edges: Iterator[Edge] | None = None
         self.current = agent
         try:
-            open_ = not mailbox.urgent or self._urgent(agent, first + limit)
-            if open_ and mailbox.pending and mailbox.calls - first < limit:
-                self._deliver_states(agent, mailbox, first + limit)
+            open_ = not mailbox.urgent or self._urgent(agent, first + turn)
+            pending = mailbox.pending
+            handler = mailbox.on_update
+            if open_ and pending and handler is not None and mailbox.calls - first < turn:
+                probing = agent.state is LifeState.PROBING
+                if len(pending) <= turn:
+                    mailbox.pending = []
+                else:
+                    pending, mailbox.pending = pending[:turn], pending[turn:]
+                edges = iter(pending)
+                for edge in edges:
+                    edge.queued = False
+                    source = edge.source
+                    seen = edge.seen + 1
+                    if seen == source.version and edge.plain:
+                        edge.seen = seen
+                        edge.delivered += 1
+                        update: Any = source.newest
+                        if update is None:
+                            update = source.latest()
+                    else:
+                        update = edge.take()
+                        if update is None:
+                            continue
+                    mailbox.calls += 1
+                    window.agent = agent
+                    try:
+                        try:
+                            result = handler(update)
+                        finally:
+                            window.agent = None
+                    except BaseException as error:
+                        window.agent = None
+                        self._raised(agent, error)
+                    else:
+                        if result is not None:
+                            self._returned(agent, result, None)
+                        elif probing:
+                            self.supervisor.succeeded(agent)
+                    if mailbox.urgent and not self._urgent(agent, first + turn):
+                        break
+                else:
+                    edges = None
         finally:
             self.current = None
+            if edges is not None:
+                mailbox.put_back(edges)
             calls = mailbox.calls - first
             if calls:
                 # A turn begins where the one before ended.
-                started, self._stamp = self._stamp, stamp_ns()
-                took = self._stamp - started
+                now = stamp_ns()
+                took = now - self._stamp
+                self._stamp = now
                 agent.latency[(took // calls).bit_length()] += calls
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
@@ -248,60 +293,6 @@ class Dispatcher:
             else:
                 mailbox.held = mailbox.on_update is None
         return calls
-
-    def _deliver_states(  # noqa: PLR0912  # the hot path
-        self, agent: Agent, mailbox: Mailbox, until: int
-    ) -> None:
-        """The agent's dirty edges, oldest first, one call each."""
-        handler = mailbox.on_update
-        if handler is None:
-            return
-        probing = agent.state is LifeState.PROBING
-        window = self.window
-        pending, turn = mailbox.pending, mailbox.turn
-        if len(pending) <= turn:
-            mailbox.pending = []
-        else:
-            pending, mailbox.pending = pending[:turn], pending[turn:]
-        edges = iter(pending)
-        left = True
-        try:
-            for edge in edges:
-                edge.queued = False
-                source = edge.source
-                seen = edge.seen + 1
-                if seen == source.version and edge.plain:
-                    edge.seen = seen
-                    edge.delivered += 1
-                    update: Any = source.newest
-                    if update is None:
-                        update = source.latest()
-                else:
-                    update = edge.take()
-                    if update is None:
-                        continue
-                mailbox.calls += 1
-                window.agent = agent
-                try:
-                    try:
-                        result = handler(update)
-                    finally:
-                        window.agent = None
-                except BaseException as error:
-                    window.agent = None
-                    self._raised(agent, error)
-                else:
-                    if result is not None:
-                        self._returned(agent, result, None)
-                    elif probing:
-                        self.supervisor.succeeded(agent)
-                if mailbox.urgent and not self._urgent(agent, until):
-                    break
-            else:
-                left = False
-        finally:
-            if left:
-                mailbox.put_back(edges)
 
     def _urgent(self, agent: Agent, until: int) -> bool:
         """What goes before the next state: signals of anybody, the own gate, the own messages.

@@ -65,19 +65,18 @@ class AgentHandle:
             raise self._refuse("publish")
         if self._dispatcher.current is agent:
             self._count_publish(agent)
-        source = agent.source
         try:
-            frozen = freeze_delta(source.name, delta, source.schema)
+            if agent.staging:
+                return self._stage(agent, delta)
+            return agent.source.offer(delta, self._now())
         except StateError as error:
             self.deny(error)
             raise
-        if agent.staging:
-            return self._stage(agent, frozen)
-        return source.publish(frozen, self._now())
 
-    def _stage(self, agent: Agent, frozen: dict[str, Any]) -> int:
+    def _stage(self, agent: Agent, delta: Mapping[str, Any]) -> int:
         """Hold a publish back until the driver of ticks admits it."""
         source = agent.source
+        frozen = freeze_delta(source.name, delta, source.schema)
         agent.staged.append(lambda: source.publish(frozen, self._now()))
         agent.staged_publishes += 1
         return source.current_version() + agent.staged_publishes

@@ -24,6 +24,7 @@ _LARGEST = 1 << 1023
 """Beyond it an integer is no float."""
 
 
+_NONE = -1
 STAGED_ROWS = 128
 _STAGED_BYTES = STAGED_ROWS * 16
 
@@ -124,12 +125,15 @@ class Column:
 class History:
     """The columns of one source.
 
+    ``values(delta)`` are those of a delta that has the same ``width`` fields as the one published
+    last, KeyError where it has others; no delta has the ``width`` where that one did not suit.
+
     Most sources publish the same few fields again and again: those are staged row by row and moved
     to their columns many rows at a time, 128 of numbers, fewer of vectors.
     """
 
     __slots__ = (
-        "_cap_bytes", "_columns", "_names", "_room", "_rows", "_staged", "_times", "_values"
+        "_cap_bytes", "_columns", "_names", "_room", "_rows", "_staged", "_times", "values", "width"
     )  # fmt: skip
 
     def __init__(self, cap_bytes: int) -> None:
@@ -138,7 +142,8 @@ class History:
         self._columns: dict[str, Column] = {}
         self._names: tuple[str, ...] = ()
         self._rows = STAGED_ROWS
-        self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
+        self.width = _NONE
+        self.values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
         self._staged: list[Any] = []
         self._times: list[int] = []
 
@@ -155,27 +160,30 @@ class History:
 
     def append(self, t: int, delta: Mapping[str, Any]) -> bool:
         """One published delta; whether it has the same fields as the one before."""
-        names = self._names
-        if len(delta) == len(names):
+        if len(delta) == self.width:
             try:
-                self._staged.extend(self._values(delta))
+                values = self.values(delta)
             except KeyError:
                 pass
             else:
-                times = self._times
-                times.append(t)
-                if len(times) >= self._rows:
-                    self.flush()
+                self.stage(t, values)
                 return True
         self.flush()
         self._expect(delta)
         if self._names:
-            self._staged.extend(self._values(delta))
-            self._times.append(t)
+            self.stage(t, self.values(delta))
         else:
             for name, value in delta.items():
                 self._column(name, value).append(t, value)
         return False
+
+    def stage(self, t: int, values: tuple[Any, ...]) -> None:
+        """One published delta of the same fields as the last one: their ``values``, in order."""
+        self._staged += values
+        times = self._times
+        times.append(t)
+        if len(times) >= self._rows:
+            self.flush()
 
     def flush(self) -> None:
         """Move what is staged to its columns."""
@@ -203,15 +211,17 @@ class History:
         if self._rows < 2:
             names = ()
         self._names = names
+        self.width = len(names) or _NONE
         if len(names) > 1:
-            self._values = itemgetter(*names)
+            self.values = itemgetter(*names)
         elif names:
-            self._values = partial(_one, names[0])
+            self.values = partial(_one, names[0])
 
     def extend(self, t: npt.NDArray[np.int64], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Rows of a block, all at once."""
         self.flush()
-        self._names = ()  # whatever is published next does not follow on its like
+        # Whatever is published next does not follow on its like.
+        self._names, self.width = (), _NONE
         for name, values in arrays.items():
             column = self._column(name, _sample(values))
             if values.dtype.kind in "fiub" and column.fits(_sample(values)):
