@@ -626,3 +626,17 @@ def test_the_widest_numbers_of_numpy_and_the_largest_of_python() -> None:
     bounded = bus.register("bounded", schema={"x": Field(type="int", high=10.0)})
     with pytest.raises(StateError, match="bits"):
         bounded.publish({"x": 10 ** (sys.get_int_max_str_digits() + 1)})
+
+
+def test_a_state_nested_without_end_takes_nobody_the_checkpoint() -> None:
+    bus = SyncBus(VirtualClock())
+    source = bus.register("source")
+    endless: list[Any] = []
+    endless.append(endless)
+    deep: Any = 1
+    for _ in range(400):
+        deep = {"x": [deep]}
+    for value in (endless, deep):
+        with pytest.raises(StateError, match="levels"):
+            source.publish({"x": value})
+    assert bus.checkpoint() is not None

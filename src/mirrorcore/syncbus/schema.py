@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -17,6 +18,9 @@ import numpy as np
 from mirrorcore.syncbus.faults import RegistrationError, StateError
 
 FieldType = Literal["float", "int", "bool", "str", "array", "any"]
+
+_DEEPEST = 64
+"""Levels of mappings, lists and Structs: whoever walks a state must not run out of stack."""
 
 _SIMPLE = frozenset({int, str, bool, type(None)})
 _IMMUTABLE = (Enum, date, datetime, timedelta)
@@ -77,7 +81,7 @@ def freeze_delta(owner: str, delta: Mapping[str, Any], schema: Schema | None) ->
     return {_name(owner, name): freeze(owner, name, value) for name, value in _items(owner, delta)}
 
 
-def freeze(owner: str, name: str, value: Any, *, nan_ok: bool = False) -> Any:
+def freeze(owner: str, name: str, value: Any, *, nan_ok: bool = False, depth: int = 0) -> Any:
     """``value`` so that nobody can change it: lists become tuples, arrays read-only copies.
 
     Types are looked at, not what a value says of itself, and subclasses of plain types become
@@ -92,42 +96,48 @@ def freeze(owner: str, name: str, value: Any, *, nan_ok: bool = False) -> Any:
         plain = value.item()
         if isinstance(plain, np.generic):  # wider than anything of Python
             plain = complex(plain) if isinstance(plain, np.complexfloating) else float(plain)
-        return freeze(owner, name, plain, nan_ok=nan_ok)
+        return freeze(owner, name, plain, nan_ok=nan_ok, depth=depth)
     if issubclass(kind, float | complex | Decimal):
         return _freeze_number(owner, name, value, nan_ok)
-    if issubclass(kind, Mapping):
-        return MappingProxyType(
-            {
-                freeze(owner, name, key, nan_ok=nan_ok): freeze(owner, name, inner, nan_ok=nan_ok)
-                for key, inner in value.items()
-            }
-        )
-    if issubclass(kind, list | tuple):
-        return tuple(freeze(owner, name, inner, nan_ok=nan_ok) for inner in value)
-    if issubclass(kind, set | frozenset):
-        # Sorted, so that nobody's iteration depends on the hash seed.
-        return tuple(sorted(freeze(owner, name, inner, nan_ok=nan_ok) for inner in value))
     if issubclass(kind, _IMMUTABLE):
         return value
     for plain_kind, plainly in _PLAINLY:
         if issubclass(kind, plain_kind):
             return plainly(value)
+    if depth > _DEEPEST:
+        raise StateError(
+            f"agent {owner!r} published {name!r} with more than {_DEEPEST} levels inside each other"
+        )
+    inside = partial(freeze, owner, name, nan_ok=nan_ok, depth=depth + 1)
+    return _freeze_nested(owner, name, value, inside)
+
+
+def _freeze_nested(owner: str, name: str, value: Any, inside: Callable[[Any], Any]) -> Any:
+    """A value that holds others, each of which ``inside`` freezes."""
+    kind = type(value)
+    if issubclass(kind, Mapping):
+        return MappingProxyType({inside(key): inside(inner) for key, inner in value.items()})
+    if issubclass(kind, list | tuple):
+        return tuple(map(inside, value))
+    if issubclass(kind, set | frozenset):
+        # Sorted, so that nobody's iteration depends on the hash seed.
+        return tuple(sorted(map(inside, value)))
     if issubclass(kind, msgspec.Struct) and kind.__struct_config__.frozen:
-        return _freeze_struct(owner, name, value, nan_ok)
+        return _freeze_struct(value, inside)
     raise StateError(
         f"agent {owner!r} published {name!r} as a {kind.__name__}; states hold plain data",
         hint="use numbers, strings, lists, dicts, numpy arrays or frozen msgspec Structs",
     )
 
 
-def _freeze_struct(owner: str, name: str, value: msgspec.Struct, nan_ok: bool) -> msgspec.Struct:
+def _freeze_struct(value: msgspec.Struct, freezes: Callable[[Any], Any]) -> msgspec.Struct:
     """A frozen Struct may still hold a list: its fields are frozen like any other value."""
     changed = {}
-    for inside in value.__struct_fields__:
-        inner = getattr(value, inside)
-        frozen = freeze(owner, name, inner, nan_ok=nan_ok)
+    for field in value.__struct_fields__:
+        inner = getattr(value, field)
+        frozen = freezes(inner)
         if frozen is not inner:
-            changed[inside] = frozen
+            changed[field] = frozen
     return msgspec.structs.replace(value, **changed) if changed else value
 
 
