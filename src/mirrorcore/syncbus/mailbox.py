@@ -11,28 +11,24 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import msgspec
+
 from mirrorcore.syncbus.edge import Edge
 from mirrorcore.syncbus.messages import Gap, Update
 
 
-class Envelope:
-    """A message on the lossless lane; ``reply`` is set where the sender waits for an answer."""
+class Envelope(msgspec.Struct, frozen=True, gc=False):
+    """A message on the lossless lane; ``reply`` is set where the sender waits for an answer.
 
-    __slots__ = ("expires", "message", "reply", "sender", "target")
+    The garbage collector does not look at it: in a flood there are very many, nothing they refer to
+    refers back, and a stop must not wait for a look at all of them.
+    """
 
-    def __init__(
-        self,
-        sender: str,
-        target: str,
-        message: Any,
-        reply: asyncio.Future[Any] | None = None,
-        expires: int | None = None,
-    ) -> None:
-        self.sender = sender
-        self.target = target
-        self.message = message
-        self.reply = reply
-        self.expires = expires
+    sender: str
+    target: str
+    message: Any
+    reply: asyncio.Future[Any] | None = None
+    expires: int | None = None
 
 
 class Mailbox:
