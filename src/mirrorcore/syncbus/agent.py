@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,6 +45,7 @@ class Agent:
         "breaker",
         "busy",
         "checkpoint",
+        "context",
         "essential",
         "expired",
         "factory",
@@ -110,6 +112,8 @@ class Agent:
         self.handlers = handlers
         self.interests = interests
         self.policy = policy
+        # Its tasks begin with the variables of whoever registered it, whoever publishes.
+        self.context = copy_context()
         self.factory = factory
         self.essential = essential
         self.mailbox = Mailbox(

@@ -75,6 +75,13 @@ def restore_source(source: StateSource, memory: Mapping[str, Any]) -> None:
         memory["version"], memory["t"], _frozen(source, memory["state"]), deltas,
         stale=memory["stale"],
     )  # fmt: skip
+    for edge in source.readers:
+        if edge.mailbox.agent is None:  # a watch: what it has seen is of another past
+            edge.close()
+            edge.reopen()
+            edge.renew()
+            if edge.resync:
+                edge.mailbox.mark(edge)
 
 
 def agent_memory(agent: Agent) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import asyncio
 from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextvars import copy_context
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ from mirrorcore.syncbus.faults import (
     RequestFailed,
     Undeliverable,
     describe,
+    honest,
+    unless_operator,
 )
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.policy import BusPolicy
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 
 _NEVER = 1 << 62
+_DEEPEST = 32
+"""Eager calls within each other; beyond, the interpreter's stack might end within the bus."""
 
 
 class Dispatcher:
@@ -55,6 +60,7 @@ class Dispatcher:
 
     __slots__ = (
         "_clock",
+        "_context",
         "_loop",
         "_policy",
         "_running",
@@ -84,6 +90,7 @@ class Dispatcher:
 
     def __init__(self, clock: Clock, policy: BusPolicy, *, manual: bool) -> None:
         self._clock = clock
+        self._context = copy_context()  # not that of the agent whose publish happens to come first
         self._policy = policy
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -117,7 +124,7 @@ class Dispatcher:
         if loop is not None and not self.armed:
             self.armed = True
             self._loop = loop
-            loop.call_soon(self._loop_turn)
+            loop.call_soon(self._loop_turn, context=self._context.copy())
 
     def announce(self, agent: Agent) -> None:
         """A signal waits for ``agent``: whoever is being called now is interrupted for it."""
@@ -134,13 +141,13 @@ class Dispatcher:
 
     def settle(self) -> int:
         """Call whoever is ready until nobody is; returns the number of calls made."""
-        if self._running:
+        if self._running or self.current is not None:
             return 0
         return self.run(self._until_quiet)
 
     def run(self, work: Callable[[], int]) -> int:
         """Do ``work`` as the dispatcher: what it makes ready waits until it is done."""
-        if self._running:
+        if self._running or self.current is not None:
             raise BusError("an agent's handler cannot drive the bus that called it")
         self._running = True
         self._serving = _get_running_loop()
@@ -342,13 +349,15 @@ class Dispatcher:
     def call_within(self, edge: Edge) -> bool:
         """Deliver to ``edge`` within the publish under way; False where its agent has to wait.
 
-        That is one which may not be called now, or whose own call led here.
+        That is one which may not be called now, or whose own call led here, or too deep inside.
         """
         mailbox = edge.mailbox
         agent: Agent = mailbox.agent
         outer = self.current
         handler = mailbox.on_update
         if handler is None or mailbox.gated or agent is outer or agent in self._within:
+            return False
+        if len(self._within) >= _DEEPEST:
             return False
         update = edge.take()
         if update is None:
@@ -374,6 +383,8 @@ class Dispatcher:
         finally:
             self._within.pop()
             self.current = outer
+            if self.critical and outer is not None:
+                outer.mailbox.urgent = True  # a signal was given in here: it interrupts all of them
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
@@ -500,8 +511,8 @@ class Dispatcher:
 
     def _raised(self, agent: Agent, error: BaseException) -> None:
         # Only the operator ends the process; an agent that exits has failed.
-        if isinstance(error, KeyboardInterrupt):
-            raise error
+        unless_operator(error)
+        error = honest(error)
         if isinstance(error, AgentBlocked) and isinstance(error.__context__, KeyboardInterrupt):
             raise error.__context__
         self.supervisor.failed(agent, error)
@@ -512,7 +523,26 @@ class Dispatcher:
         """A handler returned something: an awaitable to run, or its plain answer."""
         if type(result) is CoroutineType:
             self._begin(agent, result, envelope, side=side)
-        elif hasattr(result, "__await__"):
+        elif result is None:
+            self._done(agent, envelope, None, None)
+        else:
+            self._returned_something(agent, result, envelope, side=side)
+
+    def _returned_something(
+        self, agent: Agent, result: Any, envelope: Envelope | None, *, side: bool
+    ) -> None:
+        """Whether it can be awaited is answered by the agent's own code."""
+        self.window.agent = agent
+        try:
+            try:
+                waits = hasattr(result, "__await__")
+            finally:
+                self.window.agent = None
+        except BaseException as error:
+            self.window.agent = None
+            self._done(agent, envelope, error, None)
+            return
+        if waits:
             self._begin(agent, _await(result), envelope, side=side)
         else:
             self._done(agent, envelope, None, result)
@@ -568,7 +598,8 @@ class Dispatcher:
             waits = RuntimeError("the handler waits, but no event loop is running")
             try:
                 coro.close()
-            except RuntimeError as error:
+            except BaseException as error:
+                unless_operator(error)
                 waits.add_note(describe(error))
             self._done(agent, envelope, waits, None)
 
@@ -619,8 +650,10 @@ class Dispatcher:
         agent.fault = None
         if error is None:
             error = fault
-        self._done(agent, envelope, error, task.value)
-        self.supervisor.refresh_gate(agent)
+        try:
+            self._done(agent, envelope, error, task.value)
+        finally:
+            self.supervisor.refresh_gate(agent)
 
     def tell_quiet(self) -> None:
         """Wake those who wait for tasks to end."""
@@ -632,6 +665,7 @@ class Dispatcher:
     def _done(
         self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
     ) -> None:
+        error = None if error is None else honest(error)
         if isinstance(error, Undeliverable) and envelope is not None:
             # Nobody but its sender is to blame for a message that cannot get where it is read.
             self.supervisor.bury(agent, envelope, error.message, RequestFailed)

@@ -26,6 +26,6 @@ class EagerEdge(Edge):
         self._dispatcher = dispatcher
 
     def call(self) -> None:
-        """Its source has published."""
-        if not self._dispatcher.call_within(self):
+        """Its source has published, and may be gone by what others did in their call."""
+        if not self.closed and not self._dispatcher.call_within(self):
             self.mailbox.mark(self)

@@ -84,11 +84,28 @@ class AgentLost(BusError):  # noqa: N818
     """The process of an agent has ended, broke the rules of its pipe, or could not begin."""
 
 
+def unless_operator(error: BaseException) -> None:
+    """Raise ``error`` again where it is the operator's, who alone ends the process."""
+    if issubclass(type(error), KeyboardInterrupt):
+        raise error
+
+
+def honest(error: BaseException) -> BaseException:
+    """``error``, or one in its place if it does not say truly what it is: that may raise."""
+    try:
+        if error.__class__ is type(error):
+            return error
+    except BaseException as second:
+        unless_operator(second)
+    return RuntimeError(f"{type(error).__name__}, which lies about its class")
+
+
 def describe(error: BaseException) -> str:
     """Type and message of ``error``, at most 200 characters, whatever its ``__str__`` does."""
     try:
-        text = str(error)
-    except Exception as second:  # a hostile __str__ is the agent's, not ours
+        text = str.__str__(str(error))[:1000]
+    except BaseException as second:  # a hostile __str__ is the agent's, not ours
+        unless_operator(second)
         text = f"its message raises {type(second).__name__}"
     first_line = text.splitlines()[0] if text else ""
     return f"{type(error).__name__}: {first_line}"[:200] if first_line else type(error).__name__

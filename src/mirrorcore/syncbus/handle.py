@@ -176,7 +176,7 @@ class AgentHandle:
         agent = self._agent
         self._may_send(agent)
         now = self._clock.now()
-        expires = None if ttl_ns is None else now + ttl_ns
+        expires = None if ttl_ns is None else now + int(ttl_ns)
         envelope = Envelope(agent.agent_id, target, message, None, expires)
         if agent.staging:
             agent.staged.append(lambda: self._post.post_staged(envelope))

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 _FIRST_ROWS = 64
 _MOST_ROWS = 4096
+_NUMBERS = frozenset({float, int, bool})
 _LARGEST = 1 << 1023
 """Beyond it an integer is no float."""
 
@@ -268,6 +269,8 @@ def _numbers(values: list[Any]) -> npt.NDArray[np.float64] | None:
     """The values as floats; None where one of them is no number, or too large for one."""
     if isinstance(values[0], np.ndarray):
         return _vectors(values)
+    if not _NUMBERS.issuperset(map(type, values)):
+        return None  # anything else says by code of its own which float it is, if any
     try:
         return np.frombuffer(array("d", values))
     except (TypeError, OverflowError):
@@ -294,7 +297,8 @@ def _sample(values: npt.NDArray[Any]) -> Any:
 
 
 def _layout(value: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    if isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST):
+    kind = type(value)
+    if kind is float or (kind in _NUMBERS and abs(value) < _LARGEST):
         return (), np.dtype(np.float64)
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
         return value.shape, np.dtype(np.float64)

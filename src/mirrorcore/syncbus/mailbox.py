@@ -126,6 +126,11 @@ class Mailbox:
     def close_gate(self) -> None:
         self.gated = self.held = self.urgent = True
 
+    def leave_queue(self) -> None:
+        """It is not to be called for some time: when it is again, it is announced anew, once."""
+        while self in self.ready:
+            self.ready.remove(self)
+
     def open_gate(self) -> None:
         """It may be called again; announce it if something waits."""
         self.gated = False
@@ -143,7 +148,7 @@ class Mailbox:
 
     def put_back(self, edges: Iterator[Edge]) -> None:
         """The rest of what was taken goes before what came since."""
-        left = [*edges]
+        left = [edge for edge in edges if edge.queued]
         if left:
             self.pending = left + self.pending
 
@@ -171,9 +176,12 @@ class Mailbox:
         return updates
 
     def drop(self, edge: Edge) -> None:
-        """The source of ``edge`` is gone."""
+        """The source of ``edge`` is gone; so is what waited on it, also in a turn under way."""
         del self.edges[edge.source.name]
-        if edge.queued:
+        edge.skip()
+        edge.queued = False
+        edge.closed = True
+        if edge in self.pending:
             self.pending.remove(edge)
 
     def clear_marks(self) -> None:

@@ -91,7 +91,7 @@ class PostOffice:
         self, sender: Agent | None, target: str, message: Any, timeout_ns: int | None
     ) -> Any:
         """Post and wait for the answer."""
-        timeout_ns = self._policy.command_timeout_ns if timeout_ns is None else timeout_ns
+        timeout_ns = int(self._policy.command_timeout_ns if timeout_ns is None else timeout_ns)
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         expires = self._clock.now() + timeout_ns
         name = "" if sender is None else sender.agent_id

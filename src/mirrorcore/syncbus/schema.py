@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import cmath
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -17,8 +19,17 @@ from mirrorcore.syncbus.faults import RegistrationError, StateError
 
 FieldType = Literal["float", "int", "bool", "str", "array", "any"]
 
+_DEEPEST = 64
+"""Levels of mappings, lists and Structs: whoever walks a state must not run out of stack."""
+
 _SIMPLE = frozenset({int, str, bool, type(None)})
-_IMMUTABLE = (str, int, bytes, complex, Decimal, Enum, date, datetime, timedelta)
+_IMMUTABLE = (Enum, date, datetime, timedelta)
+_PLAINLY: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (str, str.__str__),
+    (int, int.__int__),
+    (bytes, lambda value: bytes.__getitem__(value, slice(None))),
+)
+"""How an instance of a subclass becomes one of the type itself, whatever it has overridden."""
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -70,39 +81,74 @@ def freeze_delta(owner: str, delta: Mapping[str, Any], schema: Schema | None) ->
     return {_name(owner, name): freeze(owner, name, value) for name, value in _items(owner, delta)}
 
 
-def freeze(owner: str, name: str, value: Any, *, nan_ok: bool = False) -> Any:
-    """``value`` so that nobody can change it: lists become tuples, arrays read-only copies."""
+def freeze(owner: str, name: str, value: Any, *, nan_ok: bool = False, depth: int = 0) -> Any:
+    """``value`` so that nobody can change it: lists become tuples, arrays read-only copies.
+
+    Types are looked at, not what a value says of itself, and subclasses of plain types become
+    plain: a state holds data, never code of the agent that would run where the state is used.
+    """
     kind = type(value)
     if kind in _SIMPLE:
         return value
-    if isinstance(value, np.ndarray):
+    if issubclass(kind, np.ndarray):
         return _freeze_array(owner, name, value, nan_ok)
-    if isinstance(value, np.generic):
-        return freeze(owner, name, value.item(), nan_ok=nan_ok)
-    if isinstance(value, float):
-        if not nan_ok and not math.isfinite(value):
-            raise StateError(
-                f"agent {owner!r} published {name!r} = {value}; states hold finite numbers",
-                hint="leave the field out, or declare it in the schema with nan_ok=True",
-            )
-        return float(value)
-    if isinstance(value, Mapping):
-        return MappingProxyType(
-            {key: freeze(owner, name, inner, nan_ok=nan_ok) for key, inner in value.items()}
+    if issubclass(kind, np.generic):
+        plain = value.item()
+        if isinstance(plain, np.generic):  # wider than anything of Python
+            plain = complex(plain) if isinstance(plain, np.complexfloating) else float(plain)
+        return freeze(owner, name, plain, nan_ok=nan_ok, depth=depth)
+    if issubclass(kind, float | complex | Decimal):
+        return _freeze_number(owner, name, value, nan_ok)
+    if issubclass(kind, _IMMUTABLE):
+        return value
+    for plain_kind, plainly in _PLAINLY:
+        if issubclass(kind, plain_kind):
+            return plainly(value)
+    if depth > _DEEPEST:
+        raise StateError(
+            f"agent {owner!r} published {name!r} with more than {_DEEPEST} levels inside each other"
         )
-    if isinstance(value, list | tuple):
-        return tuple(freeze(owner, name, inner, nan_ok=nan_ok) for inner in value)
-    if isinstance(value, set | frozenset):
+    inside = partial(freeze, owner, name, nan_ok=nan_ok, depth=depth + 1)
+    return _freeze_nested(owner, name, value, inside)
+
+
+def _freeze_nested(owner: str, name: str, value: Any, inside: Callable[[Any], Any]) -> Any:
+    """A value that holds others, each of which ``inside`` freezes."""
+    kind = type(value)
+    if issubclass(kind, Mapping):
+        return MappingProxyType({inside(key): inside(inner) for key, inner in value.items()})
+    if issubclass(kind, list | tuple):
+        return tuple(map(inside, value))
+    if issubclass(kind, set | frozenset):
         # Sorted, so that nobody's iteration depends on the hash seed.
-        return tuple(sorted(freeze(owner, name, inner, nan_ok=nan_ok) for inner in value))
-    if isinstance(value, _IMMUTABLE):
-        return value
-    if isinstance(value, msgspec.Struct) and value.__struct_config__.frozen:
-        return value
+        return tuple(sorted(map(inside, value)))
+    if issubclass(kind, msgspec.Struct) and kind.__struct_config__.frozen:
+        return _freeze_struct(value, inside)
     raise StateError(
         f"agent {owner!r} published {name!r} as a {kind.__name__}; states hold plain data",
         hint="use numbers, strings, lists, dicts, numpy arrays or frozen msgspec Structs",
     )
+
+
+def _freeze_struct(value: msgspec.Struct, freezes: Callable[[Any], Any]) -> msgspec.Struct:
+    """A frozen Struct may still hold a list: its fields are frozen like any other value."""
+    changed = {}
+    for field in value.__struct_fields__:
+        inner = getattr(value, field)
+        frozen = freezes(inner)
+        if frozen is not inner:
+            changed[field] = frozen
+    return msgspec.structs.replace(value, **changed) if changed else value
+
+
+def _freeze_number(owner: str, name: str, value: Any, nan_ok: bool) -> Any:
+    finite = Decimal.is_finite(value) if isinstance(value, Decimal) else cmath.isfinite(value)
+    if not nan_ok and not finite:
+        raise StateError(
+            f"agent {owner!r} published {name!r} = {value}; states hold finite numbers",
+            hint="leave the field out, or declare it in the schema with nan_ok=True",
+        )
+    return float.__float__(value) if isinstance(value, float) else value
 
 
 def thaw(value: Any) -> Any:
@@ -145,6 +191,8 @@ def _by_schema(owner: str, delta: Mapping[str, Any], schema: Schema) -> dict[str
     for name, value in _items(owner, delta):
         field = schema.get(name)
         # Most of what is published: a finite number within its bounds.
+        if type(name) is not str:
+            raise _bad_name(owner, name)
         if (
             type(value) is float
             and field is not None
@@ -208,12 +256,21 @@ def _check_bounds(owner: str, name: str, value: Any, field: Field) -> None:
     else:
         outside = False
     if outside:
+        huge = isinstance(value, int) and value.bit_length() > 64  # as text it may take for ever
+        shown = f"{value.bit_length()} bits" if huge else str(value)
         raise StateError(
-            f"agent {owner!r} published {name!r} outside {field.low:g} .. {field.high:g}: {value}"
+            f"agent {owner!r} published {name!r} outside {field.low:g} .. {field.high:g}: {shown}"
         )
 
 
 def _freeze_array(owner: str, name: str, value: np.ndarray, nan_ok: bool) -> np.ndarray:
+    if issubclass(type(value), np.ma.MaskedArray):
+        raise StateError(
+            f"agent {owner!r} published {name!r} as a masked array",
+            hint="fill it; declare the field in the schema with nan_ok=True if NaN means masked",
+        )
+    if type(value) is not np.ndarray:
+        value = np.array(value, subok=False)
     if value.dtype.kind not in "fiubUS":
         raise StateError(
             f"agent {owner!r} published {name!r} as an array of {value.dtype}; "
@@ -224,10 +281,26 @@ def _freeze_array(owner: str, name: str, value: np.ndarray, nan_ok: bool) -> np.
             f"agent {owner!r} published {name!r} with NaN or infinity in it",
             hint="declare the field in the schema with nan_ok=True if NaN means no opinion",
         )
-    if value.flags.writeable or value.base is not None:
-        value = value.copy()
+    return value if _unchangeable(value) else _copied(value)
+
+
+def _unchangeable(value: np.ndarray) -> bool:
+    """Whether nobody can write to it any more: its memory is that of bytes."""
+    owner: Any = value
+    while type(owner) is np.ndarray:
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return type(owner) is bytes
+
+
+def _copied(value: np.ndarray) -> np.ndarray:
+    """A copy that nobody can write to. Whoever owns an array may lift its write protection."""
+    if not value.size:
+        value = np.empty(value.shape, value.dtype)
         value.flags.writeable = False
-    return value
+        return value
+    return np.frombuffer(value.tobytes(), value.dtype).reshape(value.shape)
 
 
 def _items(owner: str, delta: Mapping[str, Any]) -> Any:
@@ -240,8 +313,14 @@ def _items(owner: str, delta: Mapping[str, Any]) -> Any:
 
 def _name(owner: str, name: Any) -> str:
     if type(name) is not str:
-        raise StateError(f"agent {owner!r} published a field named {name!r}; names are strings")
+        raise _bad_name(owner, name)
     return name
+
+
+def _bad_name(owner: str, name: Any) -> StateError:
+    return StateError(
+        f"agent {owner!r} published a field named by a {type(name).__name__}; names are strings"
+    )
 
 
 def _wrong_type(owner: str, name: str, kind: str, field: Field) -> StateError:

@@ -352,6 +352,7 @@ class StateSource:
     ) -> None:
         """Go on from a state of before; ``deltas`` are those of its last that are known."""
         self.version, self.t, self._state, self.stale = version, t, state, stale
+        self._alike_from = version  # which fields those before it have is not known
         if deltas:
             *older, (_, self._delta, _) = deltas
             self._older = [(None, 0)] * (version - deltas[0][0])

@@ -333,7 +333,10 @@ class StormWatch:
         """End the loop; the trace goes on with those that are left, there may be another."""
         self._end()
         self._supervisor.break_storm(loop)
-        self._begin()
+        if self._dispatcher.busy:
+            self._begin()
+        else:
+            self._rest()
 
     def _published(self, name: str, t: int, delta: Mapping[str, Any]) -> None:
         """In place of the bus's witness, if there is one, who is told all the same."""

@@ -18,6 +18,8 @@ from mirrorcore.syncbus.faults import (
     Expired,
     FloodError,
     describe,
+    honest,
+    unless_operator,
 )
 from mirrorcore.syncbus.messages import DeadLetter, Ending, EventKind, Stall
 from mirrorcore.syncbus.supervision import LifeState, step
@@ -41,6 +43,7 @@ class Supervisor:
         "_make_handle",
         "_policy",
         "_sweep_timer",
+        "_sweeping",
         "agents",
         "dead_letters",
         "observers",
@@ -66,6 +69,7 @@ class Supervisor:
         self.seed = seed
         self._make_handle = make_handle
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._sweeping: asyncio.AbstractEventLoop | None = None
         self._looked_at = 0
         self.observers = observers
         self.agents: dict[str, Agent] = {}
@@ -98,8 +102,8 @@ class Supervisor:
             self.isolate(agent, describe(error))
 
     def succeeded(self, agent: Agent) -> None:
-        """A call on probation has completed."""
-        if agent.breaker.succeeded():
+        """A call on probation has completed; what came of it may have ended the probation."""
+        if agent.state is LifeState.PROBING and agent.breaker.succeeded():
             agent.state = step(agent.agent_id, agent.state, LifeState.RUNNING)
             self._event(EventKind.BREAKER, agent, "half_open -> closed")
             self._event(EventKind.RECOVERED, agent, f"incarnation {agent.incarnation}")
@@ -230,6 +234,7 @@ class Supervisor:
         if not agent.paused:
             agent.paused = True
             self.refresh_gate(agent)
+            agent.mailbox.leave_queue()
             self._event(EventKind.PAUSED, agent, "")
 
     def resume(self, agent: Agent) -> None:
@@ -271,11 +276,13 @@ class Supervisor:
 
     def schedule_sweep(self) -> None:
         """Live, and without ticks that sweep, a timer does it while there is something to watch."""
-        if self._sweep_timer is not None or self._dispatcher.manual:
-            return
         loop = _get_running_loop()
-        if loop is None or isinstance(self._clock, VirtualClock):
+        if self._sweep_timer is not None and (loop is None or loop is self._sweeping):
             return
+        if loop is None or self._dispatcher.manual or isinstance(self._clock, VirtualClock):
+            return
+        self.cancel_timer()  # one of another event loop, which may be closed
+        self._sweeping = loop
         self._looked_at = self._clock.now()
         self._sweep_timer = loop.call_later(self._policy.sweep_ns / SECOND, self._timed_sweep)
 
@@ -301,17 +308,19 @@ class Supervisor:
     def end_zombies(self) -> None:
         """Close what ignored its cancellation; a coroutine that refuses even that is let go."""
         for task in self.zombies:
-            coro = task.get_coro()
-            if coro is not None and not task.done():
+            if not task.done():
                 try:
-                    coro.close()
-                except (RuntimeError, ValueError) as error:
+                    task.end()
+                except BaseException as error:  # what it raises as it ends is the last of it
+                    unless_operator(error)
                     self.observers.emit(EventKind.FAILURE, task.get_name(), describe(error))
         self.zombies.clear()
 
     def _timed_sweep(self) -> None:
-        self._sweep_timer = None
-        self.sweep()
+        try:
+            self.sweep()
+        finally:
+            self._sweep_timer = None
         self._dispatcher.nudge()
         if self._dispatcher.watched:
             self.schedule_sweep()
@@ -339,9 +348,10 @@ class Supervisor:
                 finally:
                     window.agent = None
                 agent.handlers = _handlers(agent, made)
-            except (Exception, AgentBlocked) as error:  # a factory that fails is a failed restart
+            except BaseException as error:  # a factory that fails is a failed restart
                 window.agent = None
-                self.failed(agent, error)
+                unless_operator(error)
+                self.failed(agent, honest(error))
                 if not agent.down:
                     self.isolate(agent, describe(error))
                 return False
@@ -364,6 +374,7 @@ class Supervisor:
         agent.overrun = False
         self._dispatcher.forget_block(agent.source)
         agent.mailbox.close_gate()
+        agent.mailbox.leave_queue()
         if agent.host is not None:
             agent.host.close()
         self._abandon(agent)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 from asyncio.tasks import _enter_task, _leave_task, _register_task
 from collections.abc import Callable, Coroutine
-from contextvars import copy_context
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any, cast
 
-from mirrorcore.syncbus.faults import AgentBlocked
+from mirrorcore.syncbus.faults import AgentBlocked, describe, honest, unless_operator
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
@@ -49,6 +48,10 @@ _END = object()
 """What a coroutine that has come to its end without waiting gives instead of an exception."""
 
 
+_LAST_STEPS = 1000
+"""What one that was cancelled may still do, in steps."""
+
+
 class HandlerTask(asyncio.Future[Any]):
     """One run of an async handler.
 
@@ -72,7 +75,7 @@ class HandlerTask(asyncio.Future[Any]):
         self._coro: Coro | None = None
         self._on_done = on_done
         self._around = around
-        self._context = copy_context()
+        self._context = agent.context.copy()
         self._waiter: asyncio.Future[Any] | None = None
         self._must_cancel = False
         self._cancel_text: Any = None
@@ -82,6 +85,7 @@ class HandlerTask(asyncio.Future[Any]):
         self.started = 0
         self.value: Any = None
         self.zombie = False
+        self._last_steps = _LAST_STEPS
         self.fault: Exception | None = None
         self.tag: Any = None
 
@@ -139,11 +143,42 @@ class HandlerTask(asyncio.Future[Any]):
         if self.done():
             return False
         self._cancels += 1
-        if self._waiter is not None and self._waiter.cancel(msg):
+        if self._end_wait(msg):
             return True
         self._must_cancel = True
         self._cancel_text = msg
         return True
+
+    def _end_wait(self, msg: Any) -> bool:
+        """Whether what the handler waits for could be cancelled: that is the handler's to choose.
+
+        What cannot, also because its event loop is closed, is left to wait.
+        """
+        if self._waiter is None:
+            return False
+        try:
+            return bool(self._waiter.cancel(msg))
+        except BaseException as error:
+            unless_operator(error)
+            return False
+
+    def set_result(self, result: Any) -> None:
+        raise RuntimeError("a handler's result is what it returns")
+
+    def set_exception(self, exception: Any) -> None:
+        raise RuntimeError("a handler's exception is what it raises")
+
+    def end(self) -> None:
+        """For one that has ignored its cancellation: close its coroutine, be done in any case."""
+        window = self._window
+        whose = window.agent
+        window.agent = self._agent
+        try:
+            if self._coro is not None:
+                self._coro.close()
+        finally:
+            super().cancel()
+            window.agent = whose
 
     def cancelling(self) -> int:
         return self._cancels
@@ -155,8 +190,22 @@ class HandlerTask(asyncio.Future[Any]):
     # -- stepping -----------------------------------------------------------------------------
 
     def _resume(self, error: BaseException | None = None) -> None:
-        if not self.done():
-            self._around(self, lambda: self._step(error))
+        if self.done():
+            return
+        if self.zombie:
+            self._last_steps -= 1
+            if self._last_steps < 0:
+                self._around(self, self._put_away)
+                return
+        self._around(self, lambda: self._step(error))
+
+    def _put_away(self) -> None:
+        """It ignores its cancellation and goes on: it has had time enough to tidy up."""
+        try:
+            self.end()
+        except BaseException as error:  # it was given up long ago, nobody wants to know
+            unless_operator(error)
+        self._on_done(self)
 
     def _wake(self, future: asyncio.Future[Any]) -> None:
         try:
@@ -196,6 +245,8 @@ class HandlerTask(asyncio.Future[Any]):
         if ended:
             self._settle()
             self._on_done(self)
+            if self.error is not None:
+                unless_operator(self.error)
 
     def _run(self, coro: Coro, error: BaseException | None) -> Any:
         """The handler's own code up to its next wait."""
@@ -226,20 +277,25 @@ class HandlerTask(asyncio.Future[Any]):
 
     def _conclude(self, outcome: BaseException) -> None:
         """The coroutine has ended: with a value, or with an error, which is the handler's."""
-        if isinstance(outcome, StopIteration):
-            self.value = outcome.value
+        if issubclass(type(outcome), StopIteration):
+            self.value = cast(StopIteration, outcome).value
             return
-        self.error = outcome
-        if isinstance(outcome, KeyboardInterrupt):
-            raise outcome
+        self.error = honest(outcome)
 
     def _settle(self) -> None:
         if self.error is None:
-            self.set_result(self.value)
+            super().set_result(self.value)
         else:
             super().cancel()
 
     def _wait_for(self, awaited: Any) -> None:
+        try:
+            self._bind(awaited)
+        except BaseException as error:  # what was awaited is the handler's, and so are its errors
+            unless_operator(error)
+            self._misuse(f"a handler awaited a {type(awaited).__name__}: {describe(error)}")
+
+    def _bind(self, awaited: Any) -> None:
         loop = self.loop
         blocking = getattr(awaited, "_asyncio_future_blocking", None)
         if awaited is None:
@@ -256,7 +312,7 @@ class HandlerTask(asyncio.Future[Any]):
             awaited._asyncio_future_blocking = False
             awaited.add_done_callback(self._wake)
             self._waiter = awaited
-            if self._must_cancel and awaited.cancel(self._cancel_text):
+            if self._must_cancel and self._end_wait(self._cancel_text):
                 self._must_cancel = False
 
     def _misuse(self, text: str) -> None:
