@@ -21,6 +21,7 @@ from mirrorcore.syncbus import (
     BreakerPolicy,
     Gap,
     Interest,
+    LifeState,
     SyncBus,
     Update,
 )
@@ -169,7 +170,12 @@ class OnBus:
             script.see(update.source, dict(known[update.source]))
 
         def on_message(number: int) -> None:
-            script.hear(self.handles[script.name].sender, number)
+            try:
+                script.hear(self.handles[script.name].sender, number)
+            except ValueError:
+                # On probation one failure isolates it again, which direct calls know nothing of.
+                if self.bus.status(script.name) is LifeState.RUNNING:
+                    raise
 
         self.scripts[script.name] = script
         self.handles[script.name] = self.bus.register(
