@@ -323,6 +323,7 @@ def test_a_handler_cannot_declare_itself_done_and_so_wait_for_ever() -> None:
         source.publish({"x": 1})
         bus.settle()
         await until(lambda: not bus.statistics("odd").waiting)
+        assert bus.accounting_residual() == 0
         await bus.aclose()
 
     asyncio.run(main())
@@ -394,6 +395,7 @@ def test_one_that_ignores_its_cancellation_does_not_go_on_for_ever() -> None:
         source.publish({"x": 1})
         await until(lambda: bus.statistics("hot").zombies)
         await until(lambda: not bus.statistics("hot").zombies)
+        assert bus.statistics("hot").expired >= 1
         await bus.aclose()
 
     asyncio.run(main())
@@ -640,3 +642,20 @@ def test_a_state_nested_without_end_takes_nobody_the_checkpoint() -> None:
         with pytest.raises(StateError, match="levels"):
             source.publish({"x": value})
     assert bus.checkpoint() is not None
+
+
+def test_a_key_that_equals_one_of_last_time_is_not_handed_on_as_it_is() -> None:
+    class Foreign(str):
+        """Equal to a field's name, and its publisher's own object."""
+
+    bus = SyncBus(LiveClock())
+    given: list[Any] = []
+    source = bus.register("source")
+    bus.register("reader", interests=["source"], on_update=given.append)
+    for _ in range(2):
+        source.publish({"x": 1.0})
+    with pytest.raises(StateError):
+        source.publish({Foreign("x"): 1.0})
+    bus.settle()
+    assert [type(name) for update in given for name in update.fields] == [str]
+    assert bus.read("source").version == 2

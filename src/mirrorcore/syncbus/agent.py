@@ -73,7 +73,6 @@ class Agent:
         "restarts",
         "rng",
         "sender",
-        "sent",
         "side_tasks",
         "skipped",
         "source",
@@ -142,7 +141,6 @@ class Agent:
         self.fault: Exception | None = None
         self.stall: Stall | None = None
         self.sender = ""
-        self.sent = 0
         self.rng: np.random.Generator | None = None
         self.latency = [0] * BUCKETS
         self.spare: HandlerTask | None = None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _COUNTERS = (
     "incarnation", "failures", "restarts", "expired", "blocked", "native", "skipped", "refused",
-    "sent", "lossless_accepted", "lossless_handled", "lossless_failed", "lossless_dead",
+    "lossless_accepted", "lossless_handled", "lossless_failed", "lossless_dead",
 )  # fmt: skip
 _CALLS = ("calls", "burst", "burst_call", "sends", "sends_call", "turn", "urgent")
 

@@ -214,7 +214,6 @@ class AgentHandle:
     def _may_send(self, agent: Agent) -> None:
         if self.token is not agent.token:
             raise self._refuse("send")
-        agent.sent += 1
         mailbox = agent.mailbox
         self._count(mailbox)
         if mailbox.sends > agent.policy.max_publishes_per_call and self._inside(agent):

@@ -1,8 +1,8 @@
 """A versioned state: its current immutable mapping, its last 64 deltas, its readers.
 
 Publishing stores the delta once and marks the edges of those who asked; nobody is waited for and
-nothing is copied per reader. What a delta means for the state and for the history is worked out
-when somebody looks, or when the ring comes round. A block of rows is the same thing ahead of time:
+nothing is copied per reader. What a delta means for the state is worked out when somebody looks,
+and for the history many deltas at a time. A block of rows is the same thing ahead of time:
 row r becomes the state when the clock reaches it, and until somebody looks that costs nothing.
 """
 
@@ -126,8 +126,9 @@ class StateSource:
                 values = history.values(delta)
             except KeyError:
                 values = (None,)
-            for value in values:
-                if type(value) is not float or value - value != 0.0:
+            # A key may be equal to one of last time and yet be the publisher's own object.
+            for name, value in zip(delta, values, strict=False):
+                if type(name) is not str or type(value) is not float or value - value != 0.0:
                     break
             else:
                 return self.publish(delta.copy(), t, values)
