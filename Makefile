@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PAGE := src/mirrorcore/interfaces/web/page/index.html
+PAGE_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*')
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint types bench-smoke evidence lock clean
+.PHONY: run test lint types page bench-smoke evidence lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/mirrorcore demo
@@ -19,6 +21,10 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	@$(BIN)/mypy
 
+# The installation builds the page too, if it can; this one says why if it cannot.
+page: | $(BIN)/python
+	@MIRRORCORE_WEB=require $(BIN)/pip install -q --no-input --no-deps -e .
+
 bench-smoke: $(VENV)/.dev
 	@$(BIN)/python -m benchmarks.smoke
 
@@ -30,10 +36,11 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # The lock gives versions and hashes; the second step installs the project itself from this checkout.
-$(VENV)/.run: pyproject.toml requirements/run.lock | $(BIN)/python
+$(VENV)/.run: pyproject.toml requirements/run.lock $(PAGE_SOURCES) | $(BIN)/python
 	@echo "installing (once) ..."
 	@$(BIN)/pip install -q --no-input -r requirements/run.lock
 	@$(BIN)/pip install -q --no-input --no-deps -e .
+	@test -f $(PAGE) || echo "the dashboard's page could not be built; everything else works, and \`make page\` says why"
 	@$(BIN)/python -m compileall -q src
 	@touch $@
 
@@ -43,8 +50,8 @@ $(VENV)/.dev: pyproject.toml requirements/dev.lock $(VENV)/.run
 
 lock: | $(BIN)/python
 	@$(BIN)/pip install -q uv
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements/run.lock
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --extra test --extra lint -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --extra exchange --extra sources --extra web --extra terminal --extra test --extra lint pyproject.toml -o requirements/dev.lock
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --python-version 3.11 --extra web --extra terminal -c requirements/dev.lock pyproject.toml -o requirements/run.lock
 
 clean:
 	@rm -rf $(VENV) build dist

@@ -7,8 +7,9 @@
 Each mutant is a module of ``mirrorcore.syncbus`` with one change: a comparison, an operator, a
 constant, a condition, a statement left out, two statements swapped. It runs in a process forked
 from one that has collected ``tests/syncbus``, the changed functions put in place of the old ones,
-those tests first that killed most so far, until the first failure. A mutant that takes longer than
-the limit counts as killed: it hangs. What is changed outside of functions is imported anew.
+those tests first that killed most so far, until the first failure. A mutant that takes four times
+the processor time of all tests, or longer than the limit of wall time, counts as killed: it hangs.
+What is changed outside of functions is imported anew.
 Results: ``docs/evidence/bus_mutation.json``; survivors are argued in ``bus_mutation.md`` there.
 """
 
@@ -19,6 +20,7 @@ import ast
 import copy
 import json
 import os
+import resource
 import selectors
 import signal
 import sys
@@ -34,7 +36,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from mirrorcore.clock import Stopwatch
+from mirrorcore.clock import SECOND, Stopwatch
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "src" / "mirrorcore" / "syncbus"
@@ -307,10 +309,15 @@ def _wrapped(value: Any) -> Any:
 
 
 class _Verdict:
-    """Remembers the first test that fails, and how long each took."""
+    """Remembers the first test that fails, and how long each took.
+
+    ``cpu_s`` is the processor time that a mutant may take: a survivor takes that of all tests,
+    however busy the machine is.
+    """
 
     def __init__(self) -> None:
         self.test = ""
+        self.cpu_s = 0
         self.seconds: Counter[str] = Counter()
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -337,7 +344,9 @@ class _Bench:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         session.config.pluginmanager.register(self.verdict)
+        watch = Stopwatch()
         _run_items(session.items, self.verdict)
+        self.verdict.cpu_s = 10 + round(4 * watch.cpu_ns() / SECOND)
         if self.verdict.test:
             raise SystemExit(f"without any mutant {self.verdict.test} fails")
         session.items.sort(key=lambda item: self.verdict.seconds[item.nodeid])
@@ -354,6 +363,7 @@ def _judge(
 ) -> None:
     """In the forked child: run the tests, write the killer's name."""
     os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_CPU, (verdict.cpu_s, verdict.cpu_s + 5))
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
@@ -408,7 +418,7 @@ class _Child:
         said = b"" if overdue else os.read(self.pipe, 4000)
         os.close(self.pipe)
         _, status = os.waitpid(self.pid, 0)
-        if overdue:
+        if overdue or (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU):
             return "time"
         return said.decode() or ("the interpreter died" if status else "")
 
@@ -500,7 +510,7 @@ def main() -> int:
     parser.add_argument("--again", action="store_true", help="only those that survived")
     parser.add_argument("--lines", type=int, nargs=2, default=(0, 10**9), help="first and last")
     parser.add_argument("--every", type=int, default=1, help="try one in N, a sample")
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds a mutant may take")
+    parser.add_argument("--limit", type=float, default=600.0, help="seconds a mutant may take")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--share", type=int, default=1, help="of hypothesis' examples, 1 in N")
     parser.add_argument("--without", default="", help="leave out tests whose name matches (-k)")

@@ -21,12 +21,22 @@ from benchmarks.evidence.__main__ import MISSED, POINTS
 from benchmarks.measure import ROOT, last_json
 from mirrorcore.clock import Stopwatch
 
-SCRIPTS = ("bus", "features", "journal", "orders", "replay", "startup")
+SCRIPTS = (
+    "bus", "features", "feed", "interfaces.live", "journal", "orders", "replay", "startup",
+)  # fmt: skip
 WRAPPED = ("speed", "footprint", "bus_speed")
 """Points of evidence that only wrap scripts, which are run by themselves here."""
 PROOFS = tuple(name for name in POINTS if name not in WRAPPED)
 """Points of evidence to try."""
-STANDING = ("isolation", "lookahead", "spectators", "paper_replay", "real_data", "attribution")
+STANDING = (
+    "isolation",
+    "lookahead",
+    "spectators",
+    "paper_replay",
+    "real_data",
+    "attribution",
+    "validator",
+)
 """Points of evidence that hold however short they are run, unless their data is missing."""
 
 Facts = Iterator[tuple[str, bool]]

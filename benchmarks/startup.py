@@ -55,7 +55,7 @@ from mirrorcore.config import load_config
 from mirrorcore.swarm.assembly import assemble
 from mirrorcore.swarm.engine import Engine
 from mirrorcore.swarm.pace import HistoryPace
-from mirrorcore.swarm.run import drive
+from mirrorcore.swarm.driving import drive
 from mirrorcore.swarm.sources import open_source
 config = load_config(None, {{}}, [("market.bars", 1)]).config
 source = open_source(config)

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))  # for benchmarks, which is not installed
 _MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -29,15 +31,34 @@ def config() -> str:
     """Every setting with its default and the reason for it."""
     from mirrorcore.config import describe
 
-    def default(note: Any) -> str:
-        if note.required:
-            return "required"
-        looks_like_toml = re.fullmatch(r'".*"|\[.*\]|\{.*\}|-?[\d.eE_+-]+|true|false', note.default)
-        return f"`{note.default}`" if looks_like_toml else note.default
-
     return table(
         ("setting", "default", "why"),
-        ((f"`{note.key}`", default(note), note.reason) for note in describe()),
+        ((f"`{note.key}`", _default(note), note.reason) for note in describe()),
+    )
+
+
+def _default(note: Any) -> str:
+    if note.required:
+        return "required"
+    looks_like_toml = re.fullmatch(r'".*"|\[.*\]|\{.*\}|-?[\d.eE_+-]+|true|false', note.default)
+    return f"`{note.default}`" if looks_like_toml else note.default
+
+
+def source_params() -> str:
+    """What each kind of `[[sources]]` may be told; kinds that share a parameter in one row."""
+    from mirrorcore.config.source_notes import parameter_notes
+    from mirrorcore.config.source_params import PARAMS
+
+    kinds: dict[Any, list[str]] = {}
+    for kind in PARAMS:
+        for note in parameter_notes(kind):
+            kinds.setdefault(note, []).append(f"`{kind}`")
+    return table(
+        ("kind", "parameter", "default", "why"),
+        (
+            (", ".join(told), f"`{note.key}`", _default(note), note.reason)
+            for note, told in kinds.items()
+        ),
     )
 
 
@@ -111,6 +132,57 @@ def commands() -> str:
             for path, command in command_tree()
         ),
     )
+
+
+def swarm_commands() -> str:
+    """Every command to a running swarm, with its parameters."""
+    from mirrorcore.interfaces.commands.catalogue import SPECS
+
+    def parameters(spec: Any) -> str:
+        told = []
+        for param in spec.params:
+            bounds = ", ".join(param.choices)
+            if param.high is not None:
+                bounds = f"{param.low:g} to {param.high:g}"
+            default = "" if param.default is None else f"; {param.default} by default"
+            name = f"`{param.name}`" if param.required else f"[`{param.name}`]"
+            told.append(f"{name}: {param.doc}" + (f" ({bounds}{default})" if bounds else ""))
+        return "; ".join(told) or "–"
+
+    return table(
+        ("command", "who may", "to be confirmed", "what it does", "parameters"),
+        (
+            (
+                " ".join(f"`{name}`" for name in (spec.name, *spec.aliases)),
+                spec.role,
+                spec.confirms or "never",
+                spec.summary,
+                parameters(spec),
+            )
+            for spec in SPECS.values()
+        ),
+    )
+
+
+def swarm_errors() -> str:
+    """Every code with which a command is not carried out."""
+    from mirrorcore.interfaces.commands.failures import HTTP
+
+    return table(("code", "HTTP"), ((f"`{code}`", status) for code, status in HTTP.items()))
+
+
+def screens() -> str:
+    """The budget of the interfaces as the evidence has it last."""
+    path = ROOT / "docs" / "evidence" / "screens.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["figures"]["rows"]
+    return table(
+        ("row", "what", "measured", "bar", "met"),
+        (
+            (row["row"], row["what"], _short(row["figure"]), row["bar"],
+             "yes" if row["met"] else "**no**")
+            for row in found
+        ),
+    )  # fmt: skip
 
 
 def command_tree() -> Iterator[tuple[str, Any]]:
@@ -272,18 +344,213 @@ def isolation() -> str:
     return table(("", "best round", "median round"), rows)
 
 
+def _validator() -> Any:
+    """What the validator's evidence has last."""
+    path = ROOT / "docs" / "evidence" / "validator.json"
+    return json.loads(path.read_text(encoding="utf-8"))["figures"]
+
+
+def faults() -> str:
+    """What can be wrong, the cases that tell it, and how often it was put into real files."""
+    from mirrorcore.market.catalogue import FAULTS
+
+    found = _validator()["faults"]
+
+    def cells(fault: Any) -> Iterator[object]:
+        told = found[str(fault.number)]
+        yield fault.number
+        yield fault.title
+        yield fault.where
+        yield ", ".join(f"`{case.name}`" for case in fault.cases)
+        yield f"{told['detected']:,} of {told['injected']:,}"
+        yield told["collateral"]
+
+    return table(
+        ("", "what is wrong", "in", "cases", "told", "others refused for it"), map(cells, FAULTS)
+    )
+
+
+def clean() -> str:
+    """What the intake says of real files into which nothing was put."""
+    figures = _validator()
+
+    def cells(name: str, told: Any) -> Iterator[object]:
+        counts = [f"{n:,} `{case}`" for case, n in sorted(told["counts"].items())]
+        known = figures["known"].get(name, 0)
+        yield name
+        yield f"{told['records']:,}"
+        yield told["reject"] - known
+        yield ", ".join(counts) or "nothing"
+
+    sets = {**figures["clean"], **figures["recordings"]}
+    return table(
+        ("file", "records", "rejected without fault", "counted"),
+        (cells(name, told) for name, told in sorted(sets.items())),
+    )
+
+
+def services() -> str:
+    """The services that are asked over HTTP."""
+    from mirrorcore.data_sources.services import SERVICES
+
+    return table(
+        ("service", "brings", "request", "requests a minute", "keys, by variable"),
+        (
+            (
+                f"`{one.name}`",
+                f"{one.category}: {one.brings}",
+                f"`{one.request}`" if "://" in one.request else one.request,
+                f"{one.per_minute:g}",
+                ", ".join(f"`{key}`" for key in one.keys) or "none",
+            )
+            for one in SERVICES
+        ),
+    )
+
+
+def series() -> str:
+    """The side-channel series that have a unit."""
+    from mirrorcore.market.series import SERIES
+
+    return table(
+        ("category", "name", "unit", "made of", "what it is"),
+        (
+            (info.category, f"`{info.name}`", info.unit, ", ".join(info.kinds), info.meaning)
+            for _, info in sorted(SERIES.items())
+        ),
+    )
+
+
+def service_terms() -> str:
+    """On what terms each may be used, and how its protocol was tried."""
+    from mirrorcore.data_sources.services import SERVICES
+
+    return table(
+        ("service", "terms and attribution", "tried against"),
+        ((f"`{one.name}`", one.licence, one.tried) for one in SERVICES),
+    )
+
+
+def sources() -> str:
+    """Every source there is, as `mirrorcore data sources` lists it."""
+    from mirrorcore.data_sources.catalogue import catalogue
+
+    return table(
+        ("source", "category", "cadence", "key", "in a run as", "tried against", "`data` …"),
+        (
+            (
+                one.name,
+                one.category,
+                one.cadence,
+                "needed" if one.keys else "none",
+                f"`{one.kind}`" if one.kind else "–",
+                one.tested or "nothing",
+                ", ".join(one.commands) or "–",
+            )
+            for one in catalogue()
+        ),
+    )
+
+
+def _emergence(name: str) -> Any:
+    """What ``python -m benchmarks.emergence --evidence`` has written of a kind; None without."""
+    path = ROOT / "docs" / "evidence" / f"emergence_{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _emergence_rows(part: str, cells: Callable[[str, Any], list[list[str]]]) -> Iterator[list[str]]:
+    from benchmarks.emergence.kinds import KINDS
+
+    for kind in KINDS:
+        if found := _emergence(kind):
+            yield from cells(kind, found["figures"][part])
+
+
+def emergence_year() -> str:
+    """What the monitor found in years of the null market."""
+    document = _emergence("null")
+    figures = {} if document is None else document["figures"]
+    years = len(figures.get("years", ()))
+
+    def whom(told: Any) -> str:
+        most = sorted(told.items(), key=lambda entry: (-entry[1], entry[0]))[:5]
+        return "; ".join(f"{who}: {number}" for who, number in most)
+
+    return table(
+        ("type", f"found in {years} years", "luck makes at most", "explained", "most about"),
+        (
+            (kind, one["findings"], f"{one['budget']:.2f}", one["explained"],
+             whom(one["by_agents"]))
+            for kind, one in figures.items()
+            if isinstance(one, dict)
+        ),
+    )  # fmt: skip
+
+
+def emergence_in_runs() -> str:
+    """What was planted in runs, and what was found."""
+    document = _emergence("planted")
+    figures = {} if document is None else document["figures"]
+    return table(
+        ("planted", "type", "found", "median delay", "wrong", "findings without it"),
+        (
+            (name, one["type"], f"{one['found']}/{one['seeds']}",
+             "-" if one["median_delay"] is None else f"{one['median_delay']:,.0f}",
+             one["wrong"], one["without"])
+            for name, one in figures.items()
+        ),
+    )  # fmt: skip
+
+
+def emergence_quiet() -> str:
+    """False alarms of the detectors of emergence."""
+    from benchmarks.emergence.tables import QUIET_HEAD, quiet_cells
+
+    return table(QUIET_HEAD, _emergence_rows("quiet", quiet_cells))
+
+
+def emergence_planted() -> str:
+    """Their power and delay."""
+    from benchmarks.emergence.tables import PLANTED_HEAD, planted_cells
+
+    return table(PLANTED_HEAD, _emergence_rows("planted", planted_cells))
+
+
+def emergence_cost() -> str:
+    """What they cost a tick, and how large what they remember is."""
+    from benchmarks.emergence.cost import HEAD, cells
+
+    found = _emergence("detectors")
+    return table(HEAD, cells(found["figures"]["rows"]) if found else [])
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "bus_cost": bus_cost,
     "bus_harm": bus_harm,
     "bus_rivals": bus_rivals,
     "bus_rows": bus_rows,
     "cases": cases,
+    "clean": clean,
     "commands": commands,
     "config": config,
+    "emergence_in_runs": emergence_in_runs,
+    "emergence_cost": emergence_cost,
+    "emergence_planted": emergence_planted,
+    "emergence_quiet": emergence_quiet,
+    "emergence_year": emergence_year,
     "exits": exits,
+    "swarm_commands": swarm_commands,
+    "swarm_errors": swarm_errors,
+    "screens": screens,
+    "faults": faults,
     "features": features,
     "isolation": isolation,
     "roster": roster,
+    "series": series,
+    "service_terms": service_terms,
+    "services": services,
+    "source_params": source_params,
+    "sources": sources,
 }
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from mirrorcore import load_config
+from mirrorcore.interfaces.commands import SPECS
 from mirrorcore.market.instruments import Instrument
 from mirrorcore.swarm.recruiting import recruit
 
@@ -193,7 +194,7 @@ def test_commands_shown_exist() -> None:
         path = next(
             (
                 " ".join(["mirrorcore", *words[1 : 1 + depth]])
-                for depth in (2, 1)
+                for depth in (3, 2, 1)
                 if " ".join(["mirrorcore", *words[1 : 1 + depth]]) in tree
             ),
             None,
@@ -203,7 +204,14 @@ def test_commands_shown_exist() -> None:
                 wrong.append(f"{page}: {line}: no such command")
             continue
         seen += 1
-        options = {flag for p in tree[path].params for flag in getattr(p, "opts", ())} | {"--help"}
+        options = {"--help"} | {
+            flag
+            for p in tree[path].params
+            for flag in (*getattr(p, "opts", ()), *getattr(p, "secondary_opts", ()))
+        }
+        if path == "mirrorcore ctl":  # beside its own it takes those of the command it gives
+            spec = SPECS.get(words[2]) if len(words) > 2 else None
+            options |= {f"--{param.name}" for param in (spec.params if spec else ())}
         wrong += [
             f"{page}: {line}: no option {word}"
             for word in words
@@ -251,7 +259,7 @@ def test_settings_shown_exist() -> None:
             key = re.fullmatch(r"([a-z_]+)\.([a-z_.]+)( = .*)?", code)
             if key and key[1] in sections - {"agent"}:
                 name = f"{key[1]}.{key[2]}"
-                endings = (".py", ".md", ".sqlite", ".json", ".html", ".parquet")
+                endings = (".py", ".md", ".sqlite", ".json", ".html", ".parquet", ".msgpack")
                 if not name.endswith(endings) and name not in keys:
                     wrong.append(f"{page.name}: {code}")
     assert not wrong, "\n".join(wrong)
@@ -320,17 +328,12 @@ def test_figures_of_the_readme_hold() -> None:
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     market = RunConfig().market
-    assert (len(STANDARD), "nineteen agents" in text) == (19, True)
+    assert (len(STANDARD), "twenty-two agents" in text) == (22, True)
     assert f"{demo.SYMBOLS} symbols, {market.bar_count:,} bars of five minutes" in text
     assert (demo.SPEED * 10**9 / market.bar, "four bars a second" in text) == (4.0, True)
     assert f"{demo.CRASHED} is made to crash" in text
-    seconds = next(
-        option.default
-        for path, command in tables().command_tree()
-        for option in command.params
-        if path == "mirrorcore demo" and option.name == "seconds"
-    )
-    assert f"Paper for {seconds:g} seconds" in text
+    assert f"for {demo.SECONDS:g} seconds elsewhere" in text
+    assert (demo.WATCHED_SECONDS / 60, "five minutes on a\n   terminal" in text) == (5.0, True)
 
 
 def test_hints_name_settings_that_exist() -> None:

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.bus.bars import Row
-from benchmarks.bus.rivals import BareLoop, Nautilus, Ours, Queues, Sketch
+from benchmarks.bus.rivals import (
+    BareLoop,
+    EqualQueues,
+    Floor,
+    JoinedQueues,
+    Nautilus,
+    Ours,
+    Queues,
+    Sketch,
+    WholeSketch,
+)
 from benchmarks.bus.rounds import Figures, ratio
 from benchmarks.bus.scenarios.latency import AGENTS as EDGES
 from benchmarks.bus.scenarios.latency import Runs
@@ -16,7 +26,7 @@ Costs = Mapping[tuple[str, int, str], Figures]
 
 
 def cost_rows(found: Costs) -> list[Row]:
-    """The four rows about CPU."""
+    """The rows about CPU; of two readings of a rival both, the harsher as well."""
     ours, bare = Ours.label, BareLoop.label
     ten, hundred, thousand = (found["sync", agents, "burst"] for agents in (10, 100, 1_000))
     return [
@@ -28,7 +38,15 @@ def cost_rows(found: Costs) -> list[Row]:
             ratio(hundred[ours], hundred[bare]),
         ),
         Row.of(
-            "cheaper than asyncio.Queue + task, 100 agents",
+            "cheaper than asyncio.Queue + task, joined, 100 agents",
+            "x",
+            1.8,
+            5,
+            ratio(hundred[JoinedQueues.label], hundred[ours]),
+            at_most=False,
+        ),
+        Row.of(
+            "cheaper than asyncio.Queue + task that nobody waits for, 100 agents",
             "x",
             1.8,
             5,
@@ -43,7 +61,15 @@ def cost_rows(found: Costs) -> list[Row]:
             ratio(ratio(thousand[ours], thousand[bare]), ratio(ten[ours], ten[bare])),
         ),
         Row.of(
-            "cheaper than the guide's sketch, 1,000 agents",
+            "cheaper than the guide's sketch, interests in full, 1,000 agents",
+            "x",
+            50,
+            150,
+            ratio(thousand[WholeSketch.label], thousand[ours]),
+            at_most=False,
+        ),
+        Row.of(
+            "cheaper than the guide's sketch, names of agents alone, 1,000 agents",
             "x",
             50,
             150,
@@ -84,9 +110,26 @@ def more_rows(
         Row.of("calls that wait for the slow agent", "", EDGES, EDGES, pending, quantile=1.0),
         Row.of("deliveries lost by others while one raises", "", 0, 0, lost),
     ]
+    hundred = spent["sync", 100, "burst"]
+    rows += [
+        Row.of(
+            "cheaper than asyncio.Queue + task with the same promises, 100 agents",
+            "x",
+            1.8,
+            5,
+            ratio(hundred[EqualQueues.label], hundred[Ours.label]),
+            at_most=False,
+        ),
+        Row.of(
+            "cost against the least that keeps the promises, 100 agents",
+            "x",
+            2,
+            1.5,
+            ratio(hundred[Ours.label], hundred[Floor.label]),
+        ),
+    ]
     thousand = cold[1_000]
     if Nautilus.label in thousand:
-        warm = spent["sync", 100, "burst"]
         rows += [
             Row.of(
                 "first publish, 1,000 agents, cheaper than NautilusTrader's",
@@ -101,7 +144,7 @@ def more_rows(
                 "x",
                 2,
                 1,
-                ratio(warm[Ours.label], warm[Nautilus.label]),
+                ratio(hundred[Ours.label], hundred[Nautilus.label]),
             ),
         ]
     return rows

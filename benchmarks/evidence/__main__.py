@@ -18,6 +18,8 @@ POINTS = (
     "speed",
     "bus_speed",
     "bus_stop",
+    "swarm_stop",
+    "screens",
     "bus_memory",
     "isolation",
     "bus_offenders",
@@ -31,9 +33,16 @@ POINTS = (
     "swap",
     "gate",
     "paper_replay",
+    "live_exchange",
+    "intake",
     "attribution",
     "simulator",
+    "validator",
     "why",
+    "headlines",
+    "emergence_planted",
+    "emergence_watching",
+    "emergence_null",
 )
 """Each a module here with ``run(quick) -> Finding``."""
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mirrorcore.agents.base import BaseAgent, BlockAgent, BlockInput, StateField, Tick, TickAgent
-from mirrorcore.clock import HOUR
+from mirrorcore.clock import HOUR, SECOND
 from mirrorcore.data_sources.simulated import SimulatedSource
 from mirrorcore.data_sources.simulation import oracle
 from mirrorcore.market.block import Floats
@@ -195,3 +195,40 @@ class Looker(TickAgent):
 
     def _analyze(self, tick: Tick) -> dict[str, float]:
         return {"known": float(np.isfinite(tick.value("technical", "z_96")).sum())}
+
+
+class Rocker(BlockAgent):
+    """In Allocator's place: now this symbol, now that one, whatever anybody thinks of it.
+
+    A market without an edge gives a swarm no reason to trade; this one trades all the same.
+    """
+
+    kind: ClassVar[str] = "allocator"
+    votes: ClassVar[bool | None] = False
+    state: ClassVar[Mapping[str, StateField]] = {
+        "target": StateField("target weight before gates", "of equity", -10, 10, "symbols"),
+        "budget": StateField("volatility the book is sized for", "per year", 0, 1),
+    }
+
+    def _analyze(self, block: BlockInput) -> dict[str, Floats]:
+        turn = (block.ts // (10 * SECOND))[:, None] + np.arange(block.shape[1])[None, :]
+        return {
+            "target": np.where(turn % 2 == 0, 0.3, 0.0),
+            "budget": np.full(len(block.ts), 0.1),
+        }
+
+
+class Flooding(TickAgent):
+    """Publishes twenty times whenever it is called, which is at every tick."""
+
+    votes = False
+
+    def __init__(self, agent_id: str) -> None:
+        super().__init__(agent_id, [])
+        self.count = 0
+
+    def _analyze(self, tick: Tick) -> dict[str, float]:
+        for _ in range(19):
+            self.count += 1
+            self.handle.publish({"count": float(self.count)})
+        return {"count": float(self.count)}

@@ -22,10 +22,11 @@ def configured(
 ) -> RunConfig:
     """A configuration with own agents and drills, as a file of a user's would have it.
 
-    ``agents`` are ``[[agent]]`` entries from the file beside this one: id, class, and parameters
-    under ``params``. ``faults`` are ``[[faults]]`` entries.
+    ``agents`` are ``[[agent]]`` entries from the file beside this one, or of the roster by
+    ``type``: id, class, and parameters under ``params``. ``faults`` are ``[[faults]]`` entries.
     """
-    tables = [_table("agent", {"file": AGENTS.as_posix(), **agent}) for agent in agents]
+    ours = {"file": AGENTS.as_posix()}
+    tables = [_table("agent", {**({} if "type" in agent else ours), **agent}) for agent in agents]
     tables += [_table("faults", fault) for fault in faults]
     with tempfile.TemporaryDirectory(prefix="mirrorcore-config-") as folder:
         path = Path(folder) / "swarm.toml"
@@ -39,6 +40,8 @@ def _table(name: str, entry: Mapping[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + "}"
     return f'"{value}"' if isinstance(value, str) else str(value).lower()

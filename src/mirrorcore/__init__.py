@@ -20,13 +20,38 @@ if TYPE_CHECKING:
         TickAgent,
     )
     from mirrorcore.config import RunConfig, load_config
+    from mirrorcore.data_sources.chain.dune import DuneSource
+    from mirrorcore.data_sources.chain.ethereum import EthereumSource
+    from mirrorcore.data_sources.exchange import ExchangeSource
+    from mirrorcore.data_sources.guide_names import (
+        BinanceSource,
+        CoinbaseSource,
+        NewsSource,
+        TwitterSource,
+    )
+    from mirrorcore.data_sources.macro.fred import FredSource
     from mirrorcore.data_sources.manager import DataSourceManager
     from mirrorcore.data_sources.recorded import RecordedSource
     from mirrorcore.data_sources.simulated import SimulatedSource
+    from mirrorcore.data_sources.social.feed import FeedSource
+    from mirrorcore.data_sources.social.reddit import RedditSource
+    from mirrorcore.data_sources.social.x import XSource
+    from mirrorcore.emergence.guide_names import (
+        BehaviorDriftDetector,
+        CoordinationDetector,
+        NovelStrategyDetector,
+        SpecializationDetector,
+        SwarmIntelligenceDetector,
+    )
     from mirrorcore.errors import MirrorCoreError
+    from mirrorcore.interfaces.api.dashboard import AgentDashboard
+    from mirrorcore.interfaces.commands import CommandInterface
+    from mirrorcore.interfaces.console.console import InteractiveConsole
+    from mirrorcore.interfaces.terminal.plain import ConsoleMonitor
     from mirrorcore.market.categories import DataCategorizer
     from mirrorcore.market.pipeline import DataPipeline
     from mirrorcore.market.validator import MarketDataProcessor
+    from mirrorcore.swarm.emergence.monitor import EmergenceMonitor
     from mirrorcore.swarm.paper import run_paper
     from mirrorcore.swarm.replay import replay_history
     from mirrorcore.swarm.rerun import rerun
@@ -37,25 +62,46 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES: dict[str, str] = {
+    "AgentDashboard": "mirrorcore.interfaces.api.dashboard",
     "BaseAgent": "mirrorcore.agents.base",
+    "BehaviorDriftDetector": "mirrorcore.emergence.guide_names",
+    "BinanceSource": "mirrorcore.data_sources.guide_names",
     "BlockAgent": "mirrorcore.agents.base",
     "BlockInput": "mirrorcore.agents.base",
+    "CoinbaseSource": "mirrorcore.data_sources.guide_names",
+    "CommandInterface": "mirrorcore.interfaces.commands",
+    "ConsoleMonitor": "mirrorcore.interfaces.terminal.plain",
     "Context": "mirrorcore.agents.base",
+    "CoordinationDetector": "mirrorcore.emergence.guide_names",
     "DataCategorizer": "mirrorcore.market.categories",
     "DataPipeline": "mirrorcore.market.pipeline",
     "DataSourceManager": "mirrorcore.data_sources.manager",
+    "DuneSource": "mirrorcore.data_sources.chain.dune",
+    "EmergenceMonitor": "mirrorcore.swarm.emergence.monitor",
+    "EthereumSource": "mirrorcore.data_sources.chain.ethereum",
+    "ExchangeSource": "mirrorcore.data_sources.exchange",
+    "FeedSource": "mirrorcore.data_sources.social.feed",
+    "FredSource": "mirrorcore.data_sources.macro.fred",
     "HighPerformanceSyncBus": "mirrorcore.syncbus",
+    "InteractiveConsole": "mirrorcore.interfaces.console.console",
     "MarketDataProcessor": "mirrorcore.market.validator",
     "MirrorCoreError": "mirrorcore.errors",
+    "NewsSource": "mirrorcore.data_sources.guide_names",
+    "NovelStrategyDetector": "mirrorcore.emergence.guide_names",
     "RecordedSource": "mirrorcore.data_sources.recorded",
+    "RedditSource": "mirrorcore.data_sources.social.reddit",
     "ResilientSyncBus": "mirrorcore.syncbus",
     "RunConfig": "mirrorcore.config",
     "RunOutcome": "mirrorcore.swarm.run",
     "SimulatedSource": "mirrorcore.data_sources.simulated",
+    "SpecializationDetector": "mirrorcore.emergence.guide_names",
     "StateField": "mirrorcore.agents.base",
+    "SwarmIntelligenceDetector": "mirrorcore.emergence.guide_names",
     "SyncBus": "mirrorcore.syncbus",
     "Tick": "mirrorcore.agents.base",
     "TickAgent": "mirrorcore.agents.base",
+    "TwitterSource": "mirrorcore.data_sources.guide_names",
+    "XSource": "mirrorcore.data_sources.social.x",
     "load_config": "mirrorcore.config",
     "open_source": "mirrorcore.swarm.sources",
     "replay_history": "mirrorcore.swarm.replay",
@@ -64,25 +110,46 @@ _HOMES: dict[str, str] = {
 }
 
 __all__ = [
+    "AgentDashboard",
     "BaseAgent",
+    "BehaviorDriftDetector",
+    "BinanceSource",
     "BlockAgent",
     "BlockInput",
+    "CoinbaseSource",
+    "CommandInterface",
+    "ConsoleMonitor",
     "Context",
+    "CoordinationDetector",
     "DataCategorizer",
     "DataPipeline",
     "DataSourceManager",
+    "DuneSource",
+    "EmergenceMonitor",
+    "EthereumSource",
+    "ExchangeSource",
+    "FeedSource",
+    "FredSource",
     "HighPerformanceSyncBus",
+    "InteractiveConsole",
     "MarketDataProcessor",
     "MirrorCoreError",
+    "NewsSource",
+    "NovelStrategyDetector",
     "RecordedSource",
+    "RedditSource",
     "ResilientSyncBus",
     "RunConfig",
     "RunOutcome",
     "SimulatedSource",
+    "SpecializationDetector",
     "StateField",
+    "SwarmIntelligenceDetector",
     "SyncBus",
     "Tick",
     "TickAgent",
+    "TwitterSource",
+    "XSource",
     "__version__",
     "load_config",
     "open_source",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -11,19 +10,28 @@ from typing import Any
 import numpy as np
 
 from mirrorcore.agents.base import BaseAgent, BlockAgent, BlockInput, Context, Tick, TickAgent
-from mirrorcore.agents.checkpoint import encode_checkpoint
 from mirrorcore.agents.roster import ROSTER, agent_class, construct
 from mirrorcore.clock import HOUR, MINUTE, VirtualClock
 from mirrorcore.market.block import Bools, Floats, MarketBlock, Series
 from mirrorcore.market.categories import CategorizedBlock
 from mirrorcore.market.features import FeatureEngine
 from mirrorcore.market.records import CATEGORIES
+from mirrorcore.swarm.contract import faults_of
 from mirrorcore.syncbus.messages import StateView
 
 BAR = 5 * MINUTE
 START = 5_000_004 * BAR
 SYMBOLS = ("AAA/USD", "BBB/USD", "CCC/USD")
-VOTERS = ("MomentumScout", "MeanReverter", "SentimentEar", "ChainWatcher", "MacroWatcher")
+VOTERS = (
+    "MomentumScout",
+    "MeanReverter",
+    "SentimentEar",
+    "ChainWatcher",
+    "MacroWatcher",
+    "FlowReader",
+    "FundamentalSage",
+    "PairsArb",
+)
 MINDS = ("EgoProcessor", "FearAnalyzer", "GreedSensor", "SelfAwarenessAgent", "RiskSentinel")
 DESK = ("OracleEngine", "Allocator", "ArchCtrl")
 """Whose states minds read beside those of other minds and of voters."""
@@ -115,6 +123,14 @@ def channels(ticks: int, symbols: int, seed: int = 1) -> dict[str, Floats]:
         "sentiment.score": np.tanh(0.5 * rng.normal(size=(ticks, symbols))),
         "sentiment.fear_greed": rng.uniform(5, 95, size=(ticks, 1)) * whole,
         "macro.surprise": rng.normal(size=(ticks, 1)) * whole,
+        "technical.trade_imbalance": rng.uniform(-1, 1, size=(ticks, symbols)),
+        "technical.book_imbalance": rng.uniform(-1, 1, size=(ticks, symbols)),
+        "risk.spread_bps": rng.uniform(1, 9, size=(ticks, symbols)),
+        "onchain.dex_flow": 1e3 * rng.normal(size=(ticks, symbols)),
+        "fundamental.supply": np.full((ticks, symbols), 2e7),
+        "fundamental.activity": np.exp(13 + 0.1 * rng.normal(size=(ticks, symbols))),
+        "fundamental.unlock_share": np.full((ticks, symbols), 0.02),
+        "fundamental.event_in_days": np.linspace(9, 1, ticks)[:, None] * whole,
     }
 
 
@@ -401,34 +417,5 @@ def one_tick(
 
 def check_schema(agent: BaseAgent, output: Mapping[str, Any], context: Context = CONTEXT) -> None:
     """Every field declared, of its shape, finite (or NaN where declared) and within its bounds."""
-    assert set(output) == set(agent.state), "fields written and fields declared differ"
-    sizes = {"scalar": (), "symbols": (len(context.symbols),), "voters": (len(context.voters),)}
-    for name, value in output.items():
-        field = agent.state[name]
-        if field.shape == "text":
-            assert isinstance(value, str), name
-            continue
-        array = np.asarray(value, dtype=float)
-        rows = (len(array),) if isinstance(agent, BlockAgent) else ()
-        assert array.shape == rows + sizes[field.shape], f"{name} has the shape {array.shape}"
-        finite = array[np.isfinite(array)]
-        assert not np.isinf(array).any(), f"{name} is infinite"
-        assert field.missing or finite.size == array.size, f"{name} is NaN"
-        assert np.all((finite >= field.low) & (finite <= field.high)), f"{name} left its bounds"
-
-
-def digest(outputs: Any) -> str:
-    return hashlib.sha256(encode_checkpoint({"outputs": outputs})).hexdigest()
-
-
-def same_bits(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The fields that differ in any bit, NaN counting as equal."""
-    return [
-        name
-        for name in one
-        if not (
-            one[name] == other[name]
-            if isinstance(one[name], str)
-            else np.array_equal(one[name], other[name], equal_nan=True)
-        )
-    ]
+    rows = len(next(iter(output.values()))) if isinstance(agent, BlockAgent) else None
+    assert faults_of(output, agent.state, context, rows=rows) == []

@@ -35,7 +35,10 @@ def test_each_agent_is_built_from_its_name_alone(name: str) -> None:
 def test_each_parameter_can_be_set_to_its_default(name: str) -> None:
     cls = agent_class(name)
     defaults = {key: p.default for key, p in parameters(cls).items() if key != "data_interests"}
-    construct(name, "mine", defaults)
+    told, plain = vars(construct(name, "mine", defaults)), vars(construct(name, "mine"))
+    assert told.keys() == plain.keys()
+    simple = {key: one for key, one in plain.items() if isinstance(one, int | float | str | tuple)}
+    assert {key: told[key] for key in simple} == simple
 
 
 def test_the_roster_loads_no_class_before_it_is_asked_for() -> None:

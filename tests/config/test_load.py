@@ -352,6 +352,15 @@ def test_paths_are_relative_to_where_they_are_written(load: Load, tmp_path: Path
     assert given.config.market.directory == tmp_path / "here"
 
 
+@pytest.mark.parametrize("name", ["~0", "~nobody-of-this-name/x"])
+def test_a_tilde_that_is_nobodys_home_is_a_name(load: Load, tmp_path: Path, name: str) -> None:
+    """As a shell reads it; what is somebody's home is expanded."""
+    config = load(f'[market]\nsource = "recorded"\ndirectory = "{name}"\n').config
+    assert config.market.directory == tmp_path / name
+    home = load('[market]\nsource = "recorded"\ndirectory = "~/x"\n').config.market.directory
+    assert home == Path.home() / "x"
+
+
 def test_settings_that_are_not_read_are_warned_about(load: Load) -> None:
     loaded = load("[market]\nunit = 'ms'\nbars = 100\n", {"MIRRORCORE_RISK_GROSS": "3"})
     assert loaded.warnings == (

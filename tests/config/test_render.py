@@ -152,7 +152,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 def test_an_explained_file_names_every_reason() -> None:
     text = to_toml(RunConfig(), explain=True)
-    listed = ("agent.", "instruments.", "faults.", "market.series.")
+    listed = ("agent.", "instruments.", "sources.", "faults.", "market.series.")
     reasons = [note.reason for note in describe() if not note.key.startswith(listed)]
     assert len(reasons) > 40
     assert all(f"# {reason}\n" in text for reason in reasons)

@@ -49,8 +49,9 @@ class Caller:
         return Call(code, said.out, said.err)
 
     def made(self) -> list[str]:
-        """Names in the folder of runs; empty where nobody made one."""
-        return sorted(path.name for path in self.runs.iterdir()) if self.runs.is_dir() else []
+        """Names in the folder of runs but that of the tokens; empty where nobody made one."""
+        found = sorted(path.name for path in self.runs.iterdir()) if self.runs.is_dir() else []
+        return [name for name in found if name != "tokens.json"]
 
 
 def in_terminal(*arguments: str, rows: int = 40, columns: int = 110) -> pexpect.spawn[str]:

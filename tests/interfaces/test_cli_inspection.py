@@ -111,7 +111,7 @@ def test_config_show_is_a_file_that_loads_to_the_same(call: Caller, tmp_path: Pa
 def test_config_check(call: Caller, tmp_path: Path) -> None:
     good = call("config", "check", str(EXAMPLES / "own_agents.toml"), runs=False)
     assert good.code == 0
-    assert "21 agents" in good.out
+    assert "24 agents" in good.out
     broken = tmp_path / "broken.toml"
     broken.write_text('[[agent]]\nid = "X"\nfile = "x.py"\n', encoding="utf-8")
     (tmp_path / "x.py").write_text("def f(:\n", encoding="utf-8")

@@ -210,7 +210,10 @@ def test_own_agents_vote_and_trade(call: Caller) -> None:
         assert agent["failures"] == 0
     assert together["fills"] > 0
     # They alone: every order comes of their votes. Free of cost, or two days would be too short.
-    others = "MomentumScout,MeanReverter,SentimentEar,ChainWatcher,MacroWatcher"
+    others = (
+        "MomentumScout,MeanReverter,SentimentEar,ChainWatcher,MacroWatcher,"
+        "FlowReader,FundamentalSage,PairsArb"
+    )
     free = ("--fee", "0", "--slippage", "0")
     alone = call(
         "backtest", "-c", file, "--bars", "500", "--without", others, *free, "--no-report", "--json"

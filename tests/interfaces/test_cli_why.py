@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from command_calls import SMALL, Caller
+from terminal_world import Door, Feed, done, shown_by
+
+from benchmarks.interfaces.invented_swarm import World
+from mirrorcore.interfaces.cli.answer import console
+from mirrorcore.interfaces.console.reading import Request
+from mirrorcore.interfaces.console.telling import show_outcome
+from mirrorcore.interfaces.terminal.app import Monitor
+from mirrorcore.interfaces.terminal.dialogs import TextDialog
 
 
 @pytest.fixture
@@ -34,6 +45,56 @@ def test_a_trade_as_a_document_and_as_a_screen(asked: Caller) -> None:
         assert word in shown.out
     pulls = [f"{vote['pull']:+.4f}" for vote in decision["votes"]]
     assert all(pull in shown.out for pull in pulls)
+
+
+def test_every_door_shows_the_same_screen(
+    asked: Caller, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once `ctl why` printed the document, and the monitor unfolded it: nobody read that."""
+    monkeypatch.setenv("COLUMNS", "100")
+    document = asked("why", "T1", "--json").document
+    screen = asked("why", "T1").out
+    outcome = done("why", document)
+    show_outcome(outcome, console(sys.stdout), changes=False)
+    assert capsys.readouterr().out == screen
+    lines = [line.strip() for line in screen.splitlines() if line.strip()]
+
+    async def scene() -> None:
+        feed, door = Feed(World(3)), Door({"why": outcome})
+        app = Monitor(feed, door, follow=False)  # type: ignore[arg-type]
+        async with app.run_test(size=(140, 60)) as pilot:
+            app.command(Request("why", {"id": "T1"}))
+            while not isinstance(app.screen, TextDialog):
+                await pilot.pause(0.01)
+            await pilot.pause()
+            shown = shown_by(app)
+            assert "P(rise)" in shown
+            assert "As recorded" in shown
+            assert lines[0][:60] in shown
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+    older = show_of({"kind": "trade", "id": "T1"})
+    assert "kind" in older, "what another version answers is shown as any answer is"
+
+
+def show_of(result: dict[str, Any]) -> str:
+    page = io.StringIO()
+    show_outcome(done("why", result), console(page), changes=False)
+    return page.getvalue()
+
+
+def test_the_last_is_a_word_here_too(asked: Caller) -> None:
+    """Once `ctl` knew it, and this command did not. No trade of this run is closed."""
+    last = asked("why", "--json").document["orders"][-1].split()[0]
+    assert asked("why", "last", "--json").document["orders"][0]["number"] == int(last[1:])
+    assert asked("why", "latest").code == 2
+    assert "or last" in asked("why", "latest").err
+
+
+def test_what_an_open_trade_has_brought_is_not_final(asked: Caller) -> None:
+    assert asked("why", "T1", "--json").document["trade"]["is_open"]
+    screen = " ".join(asked("why", "T1").out.split())
+    assert "so far, without what is still held: gross" in screen
 
 
 def test_a_decision_takes_its_symbol_as_a_word_of_its_own(asked: Caller) -> None:

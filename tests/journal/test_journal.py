@@ -194,7 +194,7 @@ def test_only_known_kinds_and_values_are_accepted(tmp_path: Path) -> None:
         with pytest.raises(TypeError, match="a journal cannot hold"):
             journal.append("audit", 1, {"x": value})
     assert journal.waiting == 0
-    assert len(KINDS) == 16
+    assert len(KINDS) == 17
 
 
 # Damage

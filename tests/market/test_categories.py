@@ -156,3 +156,21 @@ def test_what_belongs_nowhere_is_refused(block: CategorizedBlock) -> None:
         DataCategorizer().process([bar("BTC/USDT", BAR, 1.0), ConnectionError("lost")])
     with pytest.raises(DataError, match="2 columns"):
         DataCategorizer(("BTC/USDT",)).process(block)
+
+
+def test_each_value_has_a_unit_and_a_source(block: CategorizedBlock) -> None:
+    mood = block.view(39, SYMBOLS)["sentiment"]["BTC/USDT"]
+    assert mood.unit("fear_greed") == "index"
+    assert mood.source("fear_greed") == ""
+    series = block.market.series["sentiment.fear_greed"]
+    named = {"sentiment.fear_greed": replace(series, sources=("alternative", "other"))}
+    told = replace(block, market=replace(block.market, series=named))
+    assert told.view(39, SYMBOLS)["sentiment"]["BTC/USDT"].source("fear_greed") == "alternative"
+    assert told.row(39).view(0, SYMBOLS)["sentiment"]["ETH/USDT"].source("fear_greed") == "other"
+    # Before the first value nobody has brought one.
+    assert told.view(2, SYMBOLS)["sentiment"]["BTC/USDT"].source("fear_greed") == ""
+    price = told.view(39, SYMBOLS)["technical"]["BTC/USDT"]
+    assert (price.unit("close"), price.source("close")) == ("quote currency", "bars")
+    for ask in (price.unit, price.source):
+        with pytest.raises(KeyError, match="nonsense"):
+            ask("nonsense")

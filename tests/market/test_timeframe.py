@@ -19,6 +19,7 @@ from mirrorcore.market.timeframe import (
     modal_spacing,
     parse_timeframe,
     parse_timerange,
+    plausible_references,
     require_plausible,
     require_weekly_opening,
     weekly_opening,
@@ -92,8 +93,11 @@ def test_datetimes_of_1970_are_refused_with_a_guess() -> None:
 
 def test_a_few_datetimes_out_of_range_are_left_to_the_validator() -> None:
     times = np.full(1000, JANUARY)
-    times[3] = 0
+    times[:10] = 0
     require_plausible(times, where="f.parquet")
+    times[10] = 0
+    with pytest.raises(DataError, match="1970-01-01"):
+        require_plausible(times, where="f.parquet")
 
 
 def test_modal_spacing_ignores_holes_order_and_repetition() -> None:
@@ -128,3 +132,12 @@ def test_a_shifted_week_is_not_utc(shift: int) -> None:
 
 def test_a_market_without_weekend_has_no_opening() -> None:
     assert weekly_opening(JANUARY + clock.HOUR * np.arange(2000)) is None
+
+
+def test_a_series_may_be_old_but_a_time_of_today_in_another_unit_is_seen() -> None:
+
+    now = 1_700_000_000
+    old = [-3_124_137_600 * clock.SECOND, 0, clock.DAY, 31_536_000 * clock.SECOND, now * 10**9]
+    wrong = [now, now * 10**3, now * 10**6, -(2**63), 5 * 10**18]
+    assert plausible_references(np.array(old)).all()
+    assert not plausible_references(np.array(wrong)).any()

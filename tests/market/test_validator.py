@@ -455,13 +455,34 @@ def test_memory_does_not_grow_with_the_run() -> None:
     bars = calm_market(4000)
     for start in range(0, 4000, 500):
         one.judge({SYMBOL: bars.take(slice(start, start + 500))})
-    track = one._tracks[SYMBOL]
-    assert (len(track.tail), len(track.moves), len(track.volumes)) == (64, 320, 320)
+    track = one._bars._tracks[SYMBOL]
+    assert (len(track.tail), len(track.usual.moves), len(track.usual.volumes)) == (64, 320, 320)
     assert track.tail.close.base is None
-    assert track.moves.base is None
+    assert track.usual.moves.base is None
 
 
 # --- the report ----------------------------------------------------------------------------------
+
+
+def test_a_source_fails_by_what_it_did_lately() -> None:
+    report = IntakeReport()
+    for _ in range(50):
+        report.saw("a", 100)
+    assert report.failing() == ()
+    for _ in range(20):
+        report.saw("a", 100)
+        report.count("a", Case.HIGH_LOW, 10)
+        report.count("a", Case.DUPLICATE, 90)
+    assert report.failing() == ("a",)
+    assert report.rejected_share("a") < 0.05
+    for _ in range(20):
+        report.saw("a", 100)
+    assert report.failing() == ()
+    assert report.rejected_lately("b") == (0, 0)
+    report.saw("b", 10)
+    report.count("b", Case.HIGH_LOW, 10)
+    assert report.failing() == ()
+    assert report.failing(least=10) == ("b",)
 
 
 def test_one_percent_rejected_is_borne_and_more_is_not() -> None:

@@ -187,6 +187,17 @@ def test_a_faulty_observation_is_refused(record: Observation, case: Case) -> Non
     assert only_count(one) == ("fng", case)
 
 
+def test_the_first_day_of_1970_is_a_date_only_where_older_ones_came_before() -> None:
+    before = seen(1.0, 0, ts_event=-31 * clock.DAY, series="macro.x")
+    first = seen(2.0, 0, ts_event=0, series="macro.x")
+    one = processor()
+    assert one.validate(first) == ()
+    assert only_count(one) == ("fng", Case.TIME_RANGE)
+    assert processor().validate([before, first]) == (before, first)
+    parts = processor()
+    assert parts.validate(before) + parts.validate(first) == (before, first)
+
+
 def test_a_revised_value_is_a_new_vintage_and_the_old_one_stays_before_it() -> None:
     one = processor()
     first, second = seen(40.0, 1, 1), seen(41.0, 1, 9)

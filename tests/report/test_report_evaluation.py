@@ -233,7 +233,10 @@ class TestSummary:
             benchmark=np.array(equity)[::-1],
             gross=np.abs(np.array(equity)) / 1e6,
         )
-        _plain(summarise(results))
+        summary = summarise(results)
+        _plain(summary)
+        nulls = {name for name, number in summary["metrics"].items() if number is None}
+        assert nulls == set(summary["not_available"])
 
 
 class TestVerdict:

@@ -85,6 +85,7 @@ def test_by_default_voters_and_whom_the_gate_listens_to_are_in_question(run: Run
     found = attribute(run, pairs=2, progress=lambda done, total: told.append((done, total)))
     assert {a.id for a in found.agents} == {
         "MomentumScout", "MeanReverter", "ChainWatcher", "MacroWatcher",
+        "FlowReader", "FundamentalSage", "PairsArb",
         "EgoProcessor", "FearAnalyzer", "SelfAwarenessAgent", "RiskSentinel", "GreedSensor",
     }  # fmt: skip
     assert found.method == "sampled"

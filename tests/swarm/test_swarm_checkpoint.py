@@ -13,10 +13,10 @@ from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.errors import DataError
 from mirrorcore.swarm.assembly import Swarm, assemble
 from mirrorcore.swarm.checkpoint import capture, restore
+from mirrorcore.swarm.driving import drive
 from mirrorcore.swarm.engine import BlockRecord, Engine
 from mirrorcore.swarm.pace import HistoryPace
 from mirrorcore.swarm.recorder import Recorder
-from mirrorcore.swarm.run import drive
 from mirrorcore.swarm.sources import open_source
 
 OWN = """
@@ -288,4 +288,5 @@ def test_a_checkpoint_of_another_swarm_or_none_at_all_is_refused(tmp_path: Path)
 @pytest.mark.parametrize("cut", [100, 350])
 def test_recorded_candles_go_on_as_well(tmp_path: Path, cut: int) -> None:
     data = candles(tmp_path / "data", ticks=600)
-    same_from(on_candles(tmp_path / "run", data), cut, 600)
+    straight, again = same_from(on_candles(tmp_path / "run", data), cut, 600)
+    assert again.parts.clock.now() == straight.parts.clock.now() > 0

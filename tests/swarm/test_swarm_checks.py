@@ -127,7 +127,7 @@ def test_a_ledger_that_loses_one_unit_is_caught(
         book(self, fill)
         seen[0] += 1
         if seen[0] == 3:
-            self.cash -= 1
+            self.balances[0] -= 1
 
     monkeypatch.setattr(Ledger, "book", losing)
     report = check_accounting(configured(tmp_path, market__bars=1200))

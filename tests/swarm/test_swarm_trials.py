@@ -10,9 +10,10 @@ import pytest
 from mirrorcore.config import load_config
 from mirrorcore.config.model import RunConfig
 from mirrorcore.report.trials import standing_of
+from mirrorcore.swarm.identity import trial_key
 from mirrorcore.swarm.replay import replay_history
 from mirrorcore.swarm.rerun import rerun
-from mirrorcore.swarm.run import RunOutcome, trial_key
+from mirrorcore.swarm.run import RunOutcome
 
 
 def config(runs: Path, *more: tuple[str, object], bars: int = 1200) -> RunConfig:

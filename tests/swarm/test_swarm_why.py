@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from mirrorcore.errors import UsageError
 from mirrorcore.journal import JournalError, JournalReader, RunInfo, RunRegistry
 from mirrorcore.journal.coding import encode
 from mirrorcore.report.explanation import Explanation
+from mirrorcore.report.why_screen import why_lines
 from mirrorcore.swarm import engine, recorded, replay
 from mirrorcore.swarm import run as running
 from mirrorcore.swarm.paper import run_paper
@@ -142,6 +144,35 @@ def test_a_run_whose_decisions_came_late_is_run_again_as_late(tmp_path: Path) ->
         assert answer.proof.same is True
         assert answer.proof.begun_at[0] is not None
         assert answer.proof.orders_compared > 0
+
+
+def test_the_last_is_the_trade_that_was_closed_last(run: RunInfo) -> None:
+    names = [str(one["id"]) for one in trades_of(run) if not one["is_open"]]
+    closed = [answer.trade for answer in explain_all(run, names)]
+    ended = max((one.closed or 0, int(one.id[1:])) for one in closed if one is not None)
+    answer = explain(run, "last")
+    assert answer.trade is not None
+    assert (answer.trade.closed, int(answer.trade.id[1:])) == ended
+    document = json.loads(json.dumps(answer.document(), default=str))
+    assert why_lines(Explanation.read(document), 100) == why_lines(answer, 100)
+    screen = " ".join(why_lines(answer, 100))
+    assert f"Trade {answer.trade.id} " in screen
+    assert "so far" not in screen, "it is over"
+
+
+def test_of_a_thousand_votes_those_that_pulled_most_are_shown(run: RunInfo) -> None:
+    answer = explain(run, "D500 BBB/USD")
+    (decision,) = answer.decisions
+    first = decision.votes[0]
+    many = [replace(first, agent=f"V{at}", pull=0.001 * at, market_pull=0.0) for at in range(1000)]
+    crowd = replace(answer, decisions=(replace(decision, votes=tuple(many)),))
+    lines = why_lines(crowd, 100)
+    shown = [line.split()[0] for line in lines if line.strip().startswith("V")]
+    assert shown == [f"V{at}" for at in range(988, 1000)], "in their own order"
+    others = next(line for line in lines if "988 others" in line)
+    assert f"{sum(0.001 * at for at in range(988)):+.4f}" in others
+    few = replace(answer, decisions=(replace(decision, votes=tuple(many[:12])),))
+    assert "others" not in "".join(why_lines(few, 100))
 
 
 def test_an_order_and_its_fill(run: RunInfo) -> None:

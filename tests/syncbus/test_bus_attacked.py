@@ -7,7 +7,8 @@ import contextlib
 import contextvars
 import sys
 import time
-from decimal import Decimal
+import tracemalloc
+from decimal import Decimal, getcontext
 from typing import Any
 
 import msgspec
@@ -358,6 +359,157 @@ def test_context_variables_of_an_agent_are_its_own() -> None:
     assert seen == ["nobody"] * 3
 
 
+def test_what_a_sync_handler_sets_in_its_context_reaches_nobody_else() -> None:
+    """Precision of decimals, numpy's way with errors and every ContextVar are such settings."""
+    mine: contextvars.ContextVar[str] = contextvars.ContextVar("mine", default="nobody")
+    bus = SyncBus(VirtualClock())
+    seen: dict[str, list[tuple[str, int, str]]] = {"sets": [], "asks": []}
+
+    def look(name: str) -> None:
+        seen[name].append((mine.get(), getcontext().prec, np.geterr()["divide"]))
+
+    def sets(_: Any) -> None:
+        look("sets")
+        mine.set("sets")
+        getcontext().prec = 3
+        np.seterr(divide="raise")
+
+    ways = {
+        "on_tick": lambda: bus.tick(None),
+        "on_update": lambda: (source.publish({"x": 1}), bus.settle()),
+        "on_message": lambda: (bus.send("sets", 1), bus.send("asks", 1), bus.settle()),
+        "on_signal": lambda: (bus.signal("all", 1), bus.settle()),
+    }
+    source = bus.register("source")
+    untouched = ("nobody", getcontext().prec, np.geterr()["divide"])
+    for way, act in ways.items():
+        interests = [Interest("source", mode="latest")]
+        for name, handler in (("sets", sets), ("asks", lambda _: look("asks"))):
+            bus.register(name, interests=interests, **{way: handler})
+        for _ in range(2):
+            act()
+        assert seen["asks"] == [untouched] * 2, way
+        # What it set is its own, from one call to the next.
+        assert seen["sets"] == [untouched, ("sets", 3, "raise")], way
+        assert bus.guarded("asks", mine.get) == (True, "nobody")
+        assert bus.guarded("sets", mine.get) == (True, "sets")
+        assert bus.ahead("sets", 1, mine.get) == "sets"
+        assert ("nobody", getcontext().prec, np.geterr()["divide"]) == untouched
+        # Its next incarnation begins anew.
+        assert bus.restart("sets")
+        assert bus.guarded("sets", mine.get) == (True, "nobody")
+        for name in ("sets", "asks"):
+            bus.remove(name)
+            seen[name].clear()
+
+
+def test_eager_and_signalled_agents_have_their_own_context_within_the_call_of_another() -> None:
+    mine: contextvars.ContextVar[str] = contextvars.ContextVar("mine", default="nobody")
+    bus = SyncBus(VirtualClock())
+    seen = []
+
+    def sets(_: Any) -> None:
+        mine.set("sets")
+        setter.publish({"x": 1})
+        bus.signal("sets", "now")
+        bus.signal("eager", "now")
+
+    source = bus.register("source")
+    setter = bus.register(
+        "sets",
+        interests=["source"],
+        on_update=sets,
+        on_signal=lambda _: seen.append(("signal to sets", mine.get())),
+    )
+    bus.register(
+        "eager",
+        interests=[Interest("sets", mode="eager")],
+        on_update=lambda _: seen.append(("eager", mine.get())),
+        on_signal=lambda _: seen.append(("signal to eager", mine.get())),
+    )
+    source.publish({"x": 1})
+    bus.settle()
+    assert seen == [
+        ("eager", "nobody"),
+        ("signal to sets", "sets"),
+        ("signal to eager", "nobody"),
+    ]
+    assert bus.statistics("sets").failures == bus.statistics("eager").failures == 0
+
+
+def test_an_agent_in_its_turn_is_not_called_again_by_those_whom_it_called() -> None:
+    bus = SyncBus(VirtualClock())
+    story = []
+
+    def first(update: Any) -> None:
+        story.append(f"first begins with {update.source}")
+        if update.source == "source":
+            one.publish({"x": 1})
+        story.append("first ends")
+
+    def second(_: Any) -> None:
+        two.publish({"x": 1})
+
+    source = bus.register("source")
+    one = bus.register(
+        "first", interests=["source", Interest("second", mode="eager")], on_update=first
+    )
+    two = bus.register("second", interests=[Interest("first", mode="eager")], on_update=second)
+    source.publish({"x": 1})
+    bus.settle()
+    assert story == [
+        "first begins with source",
+        "first ends",
+        "first begins with second",
+        "first ends",
+    ]
+
+
+def test_what_a_handler_leaves_to_be_done_after_its_end_is_done_and_its_errors_are_told() -> None:
+    async def main() -> None:
+        bus = SyncBus(LiveClock())
+        events, errors, called = [], [], []
+        bus.on_event(events.append)
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: errors.append(told))
+        source = bus.register("source")
+
+        def handler(name: str, waits: bool) -> Any:
+            async def on_update(_: Any) -> None:
+                def later(task: Any) -> None:
+                    called.append((name, task.result()))
+                    raise ValueError(name)
+
+                def never(_: Any) -> None:
+                    called.append((name, "never"))
+
+                task = asyncio.current_task()
+                assert task is not None
+                task.add_done_callback(later)
+                task.add_done_callback(never)
+                assert task.remove_done_callback(never) == 1
+                if waits:
+                    await asyncio.sleep(0)
+
+            return on_update
+
+        bus.register("at once", interests=["source"], on_update=handler("at once", False))
+        bus.register("waits", interests=["source"], on_update=handler("waits", True))
+        source.publish({"x": 1})
+        await until(lambda: len(called) == 2)
+        told = [(event.agent_id, event.detail) for event in events if event.kind == "failure"]
+        assert called == [("at once", None), ("waits", None)]
+        assert told == [
+            ("at once", "after a call: ValueError: at once"),
+            ("waits", "after a call: ValueError: waits"),
+        ]
+        assert not errors
+        source.publish({"x": 2})
+        await until(lambda: len(called) == 4)
+        await bus.aclose()
+
+    asyncio.run(main())
+
+
 def test_what_a_zombie_raises_as_it_is_closed_does_not_stop_the_closing() -> None:
     async def main() -> None:
         bus = SyncBus(LiveClock())
@@ -472,6 +624,7 @@ def test_deadlines_hold_on_the_next_event_loop_too() -> None:
     async def second() -> None:
         source.publish({"x": 2})
         await until(lambda: bus.status("hangs") == "isolated")
+        assert bus.statistics("hangs").expired > 0
         await bus.aclose()
 
     asyncio.run(first())
@@ -659,3 +812,62 @@ def test_a_key_that_equals_one_of_last_time_is_not_handed_on_as_it_is() -> None:
     bus.settle()
     assert [type(name) for update in given for name in update.fields] == [str]
     assert bus.read("source").version == 2
+
+
+@pytest.mark.parametrize("odd", ["text", "bytes", "nested", "struct"])
+def test_history_of_large_odd_values_stays_within_its_bytes(odd: str) -> None:
+    class Note(msgspec.Struct, frozen=True):
+        text: str
+
+    make: dict[str, Any] = {
+        "text": lambda n: f"{n:05d}" * 4_000,
+        "bytes": lambda n: b"%05d" % n * 4_000,
+        "nested": lambda n: {"inner": [f"{n:05d}" * 4_000]},
+        "struct": lambda n: Note(f"{n:05d}" * 4_000),
+    }
+    bus = SyncBus(VirtualClock())
+    source = bus.register("source")
+    cap = bus.policy.source_history_bytes
+    tracemalloc.start()
+    try:
+        for number in range(400):  # 20 kB each: 8 MB
+            source.publish({"odd": make[odd](number), "x": float(number)})
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert used < 2 * cap
+    past = bus.history("source")
+    assert bus.history_bytes <= cap
+    assert past["x"].values.tolist() == [float(number) for number in range(400)]
+    kept = past["odd"].values
+    assert 1 <= len(kept) < 20
+    assert len(past["odd"].t) == len(kept)
+
+
+def test_history_of_small_odd_values_keeps_hundreds_of_them() -> None:
+    bus = SyncBus(VirtualClock())
+    source = bus.register("source")
+    for number in range(2_000):
+        source.publish({"mode": ("calm", "wild")[number % 2], "x": float(number)})
+    past = bus.history("source", ["mode"])["mode"].values.tolist()
+    assert len(past) > 200
+    assert past[-2:] == ["calm", "wild"]
+
+
+def test_a_value_larger_than_its_history_is_its_newest_row() -> None:
+    bus = SyncBus(VirtualClock())
+    source = bus.register("source")
+    for number in range(3):
+        source.publish({"odd": str(number) * 1_000_000})
+    assert [value[0] for value in bus.history("source")["odd"].values] == ["2"]
+
+
+def test_names_without_end_do_not_make_a_history_without_end() -> None:
+    bus = SyncBus(VirtualClock())
+    source = bus.register("source")
+    for number in range(1_000):
+        source.publish({f"name{number}": float(number)})
+    past = bus.history("source")
+    assert len(past) <= bus.policy.source_history_bytes // 1024
+    assert past["name999"].values.tolist() == [999.0]
+    assert "name0" not in past

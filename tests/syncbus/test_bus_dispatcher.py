@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from mirrorcore.syncbus import (
     FloodError,
     Interest,
     LifeState,
+    StateError,
     SyncBus,
     Update,
 )
@@ -64,6 +66,38 @@ def test_a_handler_cannot_drive_the_bus() -> None:
     assert settled == [0]
     failures = [event.detail for event in events if event.kind is EventKind.FAILURE]
     assert failures == ["BusError: an agent's handler cannot drive the bus that called it"]
+
+
+def test_a_tick_pauses_between_turns_and_signals_are_served_there() -> None:
+    bus = make()
+    called: list[int] = []
+    heard: list[tuple[int, int]] = []
+    pauses: list[int] = []
+
+    def join(number: int) -> None:
+        bus.register(
+            f"a{number}",
+            on_tick=lambda _: called.append(number),
+            on_signal=lambda _: heard.append((number, len(called))),
+        )
+
+    def between() -> None:
+        pauses.append(len(called))
+        if len(called) == 16:
+            bus.signal(ALL, "stop")
+            assert bus.settle() == 0, "the tick is not over"
+            bus.serve_signals()
+            assert len(heard) == 40
+
+    for number in range(40):
+        join(number)
+    bus.tick(None, between=between)
+    assert pauses == [0, 16, 32]
+    assert heard == [(number, 16) for number in range(40)]
+    assert called == list(range(40))
+    bus.signal("a7", "stop")
+    bus.serve_signals()
+    assert heard[40:] == [(7, 40)]
 
 
 def test_a_turn_of_the_loop_makes_no_more_calls_than_it_may() -> None:
@@ -531,3 +565,26 @@ def test_a_handler_of_signals_may_wait_beside_other_calls() -> None:
 
     on_a_loop(main())
     assert heard == ["update", "signal"]
+
+
+def test_an_observer_cannot_drive_the_bus_in_the_middle_of_its_work() -> None:
+    bus = SyncBus(VirtualClock())
+    answers: list[int] = []
+    seen: list[Any] = []
+
+    def lies(_: Any) -> None:
+        with suppress(StateError):
+            liar.publish({"x": float("nan")})
+
+    def observe(event: BusEvent) -> None:
+        if event.kind is EventKind.FAILURE:
+            answers.append(bus.settle())
+
+    bus.on_event(observe)
+    source = bus.register("source")
+    liar = bus.register("liar", on_tick=lies)
+    bus.register("reader", interests=["source"], on_update=seen.append)
+    source.publish({"x": 1})
+    bus.tick(None)
+    assert answers == [0]
+    assert len(seen) == 1

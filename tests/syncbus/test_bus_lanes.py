@@ -806,3 +806,40 @@ def test_deliveries_do_not_depend_on_the_hash_seed() -> None:
         for seed in ("0", "1", "4242")
     }
     assert digests == {delivery_digest()}
+
+
+def test_one_that_has_waited_lets_those_go_before_who_have_not_been_called() -> None:
+    """On a live loop the slow one's steps come due together with other agents' news."""
+    story: list[str] = []
+
+    async def main() -> None:
+        bus = SyncBus()
+        own, news = bus.register("own"), bus.register("news")
+        arrives = asyncio.get_running_loop().create_future()
+        slept = [arrives]
+
+        async def slow(_: Any) -> None:
+            story.append("slow begins")
+            if slept:
+                await slept.pop()
+                story.append("slow goes on")
+
+        bus.register("slow", interests=["own"], on_update=slow)
+        bus.register("quick", interests=["news"], on_update=lambda _: story.append("quick"))
+        own.publish({"x": 1})
+        while not story:
+            await asyncio.sleep(0)
+        own.publish({"x": 2})
+        # Its future first, then the news: the quick one was not kept waiting for its step.
+        arrives.set_result(None)
+        news.publish({"x": 1})
+        while "slow goes on" not in story:
+            await asyncio.sleep(0)
+        # Nor for its next call, which it had been waiting for.
+        news.publish({"x": 2})
+        await bus.drain()
+        assert bus.accounting_residual() == 0
+        await bus.aclose()
+
+    asyncio.run(main())
+    assert story == ["slow begins", "quick", "slow goes on", "quick", "slow begins"]

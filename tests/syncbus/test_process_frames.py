@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -119,6 +120,18 @@ def hostile(code: int, *rest: Any) -> bytes:
 def test_arrays_and_numbers_there_are_not_are_refused(plain: bytes) -> None:
     with pytest.raises(FrameError):
         decode(plain, b"\xff" * 8)
+
+
+def test_depth_is_bounded_where_a_library_raised_the_limit_of_recursion() -> None:
+    """Twenty thousand levels fit no stack: the process would end."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        with pytest.raises(FrameError):
+            decode(b"\x91" * 60_000 + b"\x00", b"")
+        assert sys.getrecursionlimit() == 1_000_000
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_depth_is_bounded() -> None:

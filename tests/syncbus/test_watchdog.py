@@ -269,6 +269,73 @@ def test_every_way_in_which_an_agent_is_called_is_watched() -> None:
     assert all(stall.ended is Ending.PYTHON for _, stall in scene.told)
 
 
+@pytest.mark.parametrize("where", ["paused", "waiting", "in the turn of another", "later step"])
+def test_an_endless_signal_handler_is_ended_wherever_it_is_called(where: str) -> None:
+    scene = Scene()
+    bus = scene.bus
+
+    async def later_spins(_: Any) -> None:
+        await asyncio.sleep(0)
+        spins(None)
+
+    async def waits(_: Any) -> None:
+        await asyncio.sleep(60.0)
+
+    async def story() -> None:
+        scene.offender(
+            waits if where == "waiting" else None,
+            on_signal=later_spins if where == "later step" else spins,
+        )
+        bus.register(
+            "giver",
+            interests=["source"],
+            on_update=lambda _: bus.signal("offender", "signal"),
+        )
+        if where == "paused":
+            bus.pause("offender")
+        scene.source.publish({"x": 1})
+        await until(lambda: scene.told and bus.status("offender") == "isolated")
+        assert bus.statistics("offender").blocked == 1
+        assert bus.statistics("giver").failures == 0
+
+    scene.play(story)
+    assert (scene.stall.agent_id, scene.stall.ended) == ("offender", Ending.PYTHON)
+
+
+def test_a_bus_that_goes_on_in_another_thread_is_watched_there_from_its_first_call() -> None:
+    scene = Scene()
+    bus = scene.bus
+    bus.register("offender", on_signal=spins, policy=AgentPolicy(deadline_ns=scene.deadline_ns))
+
+    async def story() -> None:
+        bus.signal("offender", "signal")
+        await until(lambda: scene.told and bus.status("offender") == "isolated")
+
+    thread = threading.Thread(target=lambda: asyncio.run(story()), daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    bus.stop_watchdog()
+    assert (scene.stall.agent_id, scene.stall.ended) == ("offender", Ending.PYTHON)
+
+
+def test_what_a_handler_left_for_its_end_is_watched_too() -> None:
+    scene = Scene()
+
+    async def leaves(_: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(spins)
+
+    async def story() -> None:
+        scene.offender(leaves)
+        scene.source.publish({"x": 1})
+        await until(lambda: scene.told and scene.bus.status("offender") == "isolated")
+
+    scene.play(story)
+    assert (scene.stall.agent_id, scene.stall.ended) == ("offender", Ending.PYTHON)
+
+
 def test_within_a_publish_the_one_that_spins_is_ended_not_the_publisher() -> None:
     scene = Scene()
     published = []

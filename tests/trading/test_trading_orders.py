@@ -108,13 +108,12 @@ def test_gateway_follows_its_table(state: GatewayState, trigger: Trigger) -> Non
     if expected is None:
         with pytest.raises(IllegalStepError, match=f"{trigger.name} in {state.name}"):
             call()
-        assert gateway.changes == []
+        assert not list(gateway.changes)
         return
     call()
     assert gateway.state.name == expected
-    assert [(c.ts, c.before, c.after, c.reason) for c in gateway.changes] == [
-        (5, state.value, expected.lower(), "why")
-    ]
+    changed = [(5, state.value, expected.lower(), "why")] if state.name != expected else []
+    assert [(c.ts, c.before, c.after, c.reason) for c in gateway.changes] == changed
 
 
 def test_nothing_but_a_resume_ever_opens_the_gateway() -> None:

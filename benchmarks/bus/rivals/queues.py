@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, ClassVar
 
 from benchmarks.bus.rivals.base import Delta, Handler, Rival
@@ -32,8 +32,11 @@ class Queues(Rival):
         self._readers.setdefault(agent, [])
         for source in interests:
             self._readers.setdefault(source, []).append(queue)
-        consume = _consume_waiting if self.waits else _consume
-        self._tasks[agent] = asyncio.create_task(consume(queue, handler))
+        self._tasks[agent] = asyncio.create_task(self.consume(queue, handler))
+
+    def consume(self, queue: asyncio.Queue[Any], handler: Handler) -> Coroutine[Any, Any, None]:
+        """What the agent's task runs."""
+        return (_consume_waiting if self.waits else _consume)(queue, handler)
 
     def remove(self, agent: int) -> None:
         queue = self._queues.pop(agent)
@@ -76,6 +79,22 @@ class Queues(Rival):
         return self._queues[agent].qsize()
 
 
+class JoinedQueues(Queues):
+    """With the library's own way of knowing that everything was handled.
+
+    A swarm decides when all agents have had their say, so somebody has to know.
+    """
+
+    label: ClassVar[str] = "asyncio.Queue + task, joined"
+
+    def consume(self, queue: asyncio.Queue[Any], handler: Handler) -> Coroutine[Any, Any, None]:
+        return (_consume_waiting_done if self.waits else _consume_done)(queue, handler)
+
+    async def drain(self) -> None:
+        for queue in self._queues.values():
+            await queue.join()
+
+
 async def _consume(queue: asyncio.Queue[Any], handler: Handler) -> None:
     while True:
         handler(await queue.get())
@@ -84,3 +103,15 @@ async def _consume(queue: asyncio.Queue[Any], handler: Handler) -> None:
 async def _consume_waiting(queue: asyncio.Queue[Any], handler: Handler) -> None:
     while True:
         await handler(await queue.get())
+
+
+async def _consume_done(queue: asyncio.Queue[Any], handler: Handler) -> None:
+    while True:
+        handler(await queue.get())
+        queue.task_done()
+
+
+async def _consume_waiting_done(queue: asyncio.Queue[Any], handler: Handler) -> None:
+    while True:
+        await handler(await queue.get())
+        queue.task_done()

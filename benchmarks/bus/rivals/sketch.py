@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from benchmarks.bus.rivals.base import Delta, Handler, Rival
-from benchmarks.bus.rivals.sketch_bus import ResilientSyncBus
+from benchmarks.bus.rivals.sketch_bus import ResilientSyncBus, WholeSyncBus
 
 
 class Sketch(Rival):
@@ -19,9 +19,11 @@ class Sketch(Rival):
         "and a dead one stops them for good, and it looks at every subscription for every update"
     )
 
+    bus_type: ClassVar[type[ResilientSyncBus]] = ResilientSyncBus
+
     def __init__(self, *, waits: bool = False) -> None:
         super().__init__(waits=waits)
-        self.bus = ResilientSyncBus()
+        self.bus = self.bus_type()
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def add(self, agent: int, handler: Handler, interests: Sequence[int]) -> None:
@@ -67,6 +69,13 @@ class Sketch(Rival):
 
     def pending(self, agent: int) -> int | None:
         return self.bus.update_queues[_name(agent)].qsize()
+
+
+class WholeSketch(Sketch):
+    """The same, its interests read as all that the guide hands to the question of relevance."""
+
+    label: ClassVar[str] = "guide's sketch, interests in full"
+    bus_type: ClassVar[type[ResilientSyncBus]] = WholeSyncBus
 
 
 def _name(agent: int) -> str:

@@ -132,3 +132,15 @@ class ResilientSyncBus(HighPerformanceSyncBus):
         await asyncio.sleep(delay)
         self.circuit_breakers[agent_id] = False
         self._record_success(agent_id)
+
+
+class WholeSyncBus(ResilientSyncBus):
+    """The guide hands the state itself to the question whether it is relevant.
+
+    So an interest may also name what is in it, as "technical" or "sentiment" do there.
+    """
+
+    def _is_relevant(
+        self, interests: Sequence[str], agent_id: str, state: Mapping[str, Any]
+    ) -> bool:
+        return any(interest in ("all", agent_id) or interest in state for interest in interests)

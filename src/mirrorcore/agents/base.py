@@ -111,6 +111,11 @@ class BaseAgent:
     """Over which time its forecast is meant; 0 means one bar."""
     agent_interests: tuple[str, ...] = ()
     """Other agents (or kinds, or ``all``) whose states it reads."""
+    acts_with: ClassVar[tuple[str, ...]] = ()
+    """Other agents or kinds it is written to act together with: that they do is no finding."""
+    believes: ClassVar[Mapping[str, Mapping[str, float]]] = {}
+    """What it takes the market to be: ``log_volatility`` and ``trend``, in any unit, each as the
+    published fields whose weighted sum is the belief. Nothing where it has none."""
 
     def __init__(self, agent_id: str, data_interests: Sequence[str] = ()) -> None:
         self.agent_id = agent_id
@@ -149,6 +154,10 @@ class BaseAgent:
 
     def _analyze(self, relevant_data: Any) -> Any:
         raise TypeError(f"{type(self).__name__} has no _analyze method; an agent needs one")
+
+    def on_signal(self, command: Any) -> None:
+        """The operator stops all trading: ``command.name`` and ``command.params``. Before anything
+        else, also while the agent is paused. Nothing by default; returning acknowledges it."""
 
     def remember(self) -> dict[str, Any]:
         """What the agent holds beyond what was handed in; plain data and arrays."""
@@ -275,6 +284,10 @@ class BlockInput:
             )
         column = self.market.values.get(category, {}).get(name)  # type: ignore[call-overload]
         return np.full(self.shape, np.nan) if column is None else column
+
+    def has(self, category: str, name: str) -> bool:
+        """Whether the market has such a value at all."""
+        return name in self.market.values.get(category, {})  # type: ignore[call-overload]
 
     def known_at(self, category: str, name: str) -> Ints:
         """(T, S) when the record behind the value became available, 0 for never."""

@@ -162,6 +162,10 @@ def _written(at: Path, review: Review) -> Path:
     return at
 
 
+_OF_THE_BUILD = "MIRRORCORE_WEB"
+"""Says whether the page is built when the package is installed; no setting of a run."""
+
+
 def _from_environment(
     environment: Mapping[str, str],
 ) -> tuple[list[tuple[str, Path, object]], list[str]]:
@@ -172,7 +176,7 @@ def _from_environment(
         if name.startswith(ENVIRONMENT_PREFIX):
             parts = tuple(name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
             variables.append((name, parts, environment[name]))
-        elif name.startswith("MIRRORCORE_"):
+        elif name.startswith("MIRRORCORE_") and name != _OF_THE_BUILD:
             meant = _meant_variable(name.removeprefix("MIRRORCORE_").lower())
             if meant is not None:
                 stray.append(f"{name} is not read; did you mean {meant}?")

@@ -12,11 +12,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mirrorcore.clock import DAY, HOUR, MINUTE
+from mirrorcore.clock import DAY, HOUR, MINUTE, SECOND
 from mirrorcore.config.quantities import (
     Amount,
     Delay,
     Duration,
+    EmergenceTypes,
     Location,
     Names,
     Params,
@@ -31,6 +32,7 @@ DEFAULT_SYMBOL_COUNT = 8
 DEFAULT_BAR = 5 * MINUTE
 
 _SERIES_NAME = r"^(technical|fundamental|sentiment|risk|onchain|macro)\.[A-Za-z][A-Za-z0-9_]*$"
+_VENUE = r"^[a-z][a-z0-9_]*$"
 _IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 
 
@@ -66,7 +68,7 @@ class SeriesConfig(Section):
     name: str = setting(
         ..., "category.name under which agents find it, as onchain.whale_flow", pattern=_SERIES_NAME
     )
-    path: Location = setting(..., "parquet, feather or CSV file", location=True)
+    path: Location = setting(..., "parquet, feather, CSV or JSON file", location=True)
     time: str = setting("ts", "column with the time of each value: the name candles use too")
     value: str = setting("value", "column with the value")
     symbol: str = setting("*", "symbol it belongs to; * is the whole market", min_length=1)
@@ -75,13 +77,25 @@ class SeriesConfig(Section):
         "how long after its time a value becomes known; 0 suits data stamped at publication, a "
         "macro series stamped with its reference month needs weeks",
     )
+    released: str | None = setting(
+        None,
+        "column with the instant each value became public, one row for each correction; lag is "
+        "added to it, and where it holds days alone a value counts from the end of the day",
+        unset="a value is known at its time plus lag",
+        min_length=1,
+    )
+    where: dict[str, str] = setting(
+        {}, "column = value pairs a row must have, to take one series out of a table of many"
+    )
 
 
 class MarketConfig(Section):
     """``[market]``: where the market comes from."""
 
-    source: Literal["simulated", "recorded"] = setting(
-        "simulated", "simulated needs no data and no network, so a first run works anywhere"
+    source: Literal["simulated", "recorded", "exchange"] = setting(
+        "simulated",
+        "simulated needs no data and no network, so a first run works anywhere; exchange is a "
+        "venue as it trades now, for paper runs",
     )
     preset: Literal["default", "plain", "null"] = setting(
         "default",
@@ -153,7 +167,7 @@ class MarketConfig(Section):
 
     @property
     def bar(self) -> int:
-        """Length of a simulated bar, ns."""
+        """Length of a bar of a market that does not say itself: simulated, or live; ns."""
         return DEFAULT_BAR if self.timeframe is None else self.timeframe
 
     @property
@@ -172,6 +186,78 @@ class MarketConfig(Section):
     def bar_count(self) -> int:
         """Bars of a simulated history."""
         return self.bars if self.bars is not None else self.period // self.bar
+
+
+class VenueConfig(Section):
+    """``[exchange]``: the venue that ``market.source = "exchange"`` listens to."""
+
+    venue: str = setting(
+        "binance", "which one, as CCXT calls it; the one whose protocol is tested", pattern=_VENUE
+    )
+    url: str | None = setting(
+        None,
+        "address of a local exchange, as http://127.0.0.1:8900, in place of the venue's own",
+        unset="the venue's own addresses",
+        pattern=r"^https?://[^/\s]+/?$",
+    )
+    batch: Duration = setting(
+        SECOND,
+        "how often what came in is closed into one batch; a bar's trades have that long to come",
+    )
+    stale_after: Duration = setting(
+        15 * SECOND, "silence of a symbol after which it takes no new risk; busy ones trade faster"
+    )
+    lateness: Delay = setting(
+        2 * SECOND, "how long after its end a bar waits for trades that are under way"
+    )
+    patience: Delay = setting(
+        30 * SECOND,
+        "how long a bar waits for a venue that is down or fills a gap; then it is closed without",
+    )
+
+
+class SourceConfig(Section):
+    """``[[sources]]``: something else a live run listens to, beside its venue."""
+
+    kind: Literal[
+        "fred",
+        "ecb",
+        "fear_greed",
+        "feed",
+        "reddit",
+        "x",
+        "json",
+        "calendar",
+        "ethereum",
+        "uniswap_v2",
+        "uniswap_v3",
+        "dune",
+        "exchange",
+    ] = setting(..., "which one, as 'mirrorcore data sources' lists them; exchange is a venue more")
+    name: str | None = setting(
+        None,
+        "what its records and its health are called; two of one kind need two",
+        unset="its kind",
+        pattern=_IDENTIFIER,
+    )
+    url: str | None = setting(
+        None,
+        "address that is asked: the feed, the document, the node of a chain, or a server in place "
+        "of the service's own; without keys, for it is written down with the run",
+        unset="the service's own address",
+        pattern=r"^https?://[^/\s@]+(/\S*)?$",
+    )
+    symbols: Names = setting(
+        (),
+        "symbols of the run: those a venue more is asked for, all where none is named, or those a "
+        "query of Dune is about; other kinds name theirs in params",
+    )
+    params: Params = setting({}, "what its kind is told, as docs/data.md lists it")
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.kind if self.name is None else self.name
 
 
 class InstrumentConfig(Section):
@@ -415,6 +501,61 @@ class StorageConfig(Section):
     runs: Location = setting(Path("runs"), "folder of the runs, beside the project", location=True)
 
 
+class WebConfig(Section):
+    """``[web]``: the dashboard and API beside a paper run; no part of what a run is."""
+
+    enabled: bool = setting(
+        True, "whether paper runs are served; on this machine alone, behind a token"
+    )
+    host: str = setting(
+        "127.0.0.1",
+        "address that is listened on; any but this machine's own is refused without behind_proxy",
+        pattern=r"^[A-Za-z0-9.:-]+$",
+    )
+    port: int = setting(
+        8420, "port that is listened on, or the next that is free; 0 takes any", ge=0, le=65535
+    )
+    behind_proxy: bool = setting(
+        False,
+        "whether a proxy of your own with TLS stands before it; only then may host be another "
+        "machine's to reach, for tokens travel as they are",
+    )
+    hosts: Names = setting(
+        (), "further names it answers to, as dash.example.org: those of the proxy"
+    )
+
+
+class EmergenceConfig(Section):
+    """``[emergence]``: what watches for behaviour nobody wrote; it changes no run."""
+
+    enabled: bool = setting(
+        True, "whether paper runs and their repetitions are watched, off the trading path"
+    )
+    detectors: EmergenceTypes = setting(
+        ("novelty", "collective"),
+        "what is watched for; those left out here are experimental: that they keep their bars "
+        "is not shown",
+    )
+    symbol: str | None = setting(
+        None,
+        "the one whose votes and positions are watched; specialisation watches all symbols",
+        unset="all symbols of the run, fewer where there are very many or very many agents",
+        min_length=1,
+    )
+    baseline: int = setting(
+        2000, "ticks from which drift and risk learn what is usual before they say anything", ge=512
+    )
+    learned: Location | None = setting(
+        None,
+        "baseline of an earlier run of the same agents, to start from",
+        unset="everything is learned anew",
+        location=True,
+    )
+    history: bool = setting(
+        False, "whether replays of history are watched too, which takes a second core"
+    )
+
+
 class RunConfig(Section):
     """All of it. ``RunConfig()`` is the configuration of an empty file."""
 
@@ -425,14 +566,22 @@ class RunConfig(Section):
         42, "where all randomness comes from; fixed, so that two runs agree", ge=0, lt=2**63
     )
     market: MarketConfig = setting(MarketConfig(), "where the market comes from")
+    exchange: VenueConfig = setting(VenueConfig(), "the venue a live market comes from")
     account: AccountConfig = setting(AccountConfig(), "what the swarm trades with")
     costs: CostsConfig = setting(CostsConfig(), "what trading takes")
     risk: RiskConfig = setting(RiskConfig(), "hard limits outside every agent")
     agents: AgentsConfig = setting(AgentsConfig(), "the roster to start from")
     fusion: FusionConfig = setting(FusionConfig(), "how votes become targets")
     paper: PaperConfig = setting(PaperConfig(), "a run in front of you")
+    web: WebConfig = setting(WebConfig(), "the dashboard and API beside a paper run")
+    emergence: EmergenceConfig = setting(
+        EmergenceConfig(), "what watches for behaviour nobody wrote"
+    )
     journal: JournalConfig = setting(JournalConfig(), "what a replay of history writes down")
     storage: StorageConfig = setting(StorageConfig(), "where runs are kept")
+    sources: Annotated[tuple[SourceConfig, ...], Tables] = setting(
+        (), "what a live run listens to beside its venue; only what is named here is asked"
+    )
     instruments: Annotated[tuple[InstrumentConfig, ...], Tables] = setting(
         (), "what symbols trade in"
     )
@@ -447,6 +596,7 @@ __all__ = [
     "AgentEntry",
     "AgentsConfig",
     "CostsConfig",
+    "EmergenceConfig",
     "FaultConfig",
     "FusionConfig",
     "InstrumentConfig",
@@ -457,6 +607,9 @@ __all__ = [
     "RunConfig",
     "Section",
     "SeriesConfig",
+    "SourceConfig",
     "StorageConfig",
     "TimeRange",
+    "VenueConfig",
+    "WebConfig",
 ]

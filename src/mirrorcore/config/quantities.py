@@ -193,6 +193,28 @@ def _names(value: object) -> object:
 Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 """A list of different, non-empty names."""
 
+EMERGENCE_TYPES = (
+    "coordination",
+    "drift",
+    "specialisation",
+    "novelty",
+    "collective",
+    "risk",
+    "regime",
+)
+
+
+def _emergence_types(value: object) -> object:
+    names = _names(value)
+    for name in names if isinstance(names, tuple) else ():
+        if name not in EMERGENCE_TYPES:
+            raise WrongValue(f"holds {name!r}, may hold {', '.join(EMERGENCE_TYPES)}")
+    return names
+
+
+EmergenceTypes = Annotated[tuple[str, ...], BeforeValidator(_emergence_types)]
+"""Types of findings that are watched for."""
+
 MOST_SYMBOLS = 1000
 
 

@@ -108,7 +108,8 @@ def config_hash(config: RunConfig) -> str:
     """32 hex digits that name what was asked for, whatever the machine it was asked on.
 
     Places (folders, files) are left out: the data and the code found there have digests of their
-    own. The order of keys and the spelling of values (``"60s"``, ``"1m"``) make no difference.
+    own. So is who may look on, ``[web]`` and ``[emergence]``. The order of keys and the spelling of
+    values (``"60s"``, ``"1m"``) make no difference.
     """
     return _hash(leaves(config))
 
@@ -136,5 +137,7 @@ def _hash(settings: Iterable[tuple[Path, Any]]) -> str:
 
 
 def _is_place(path: Path) -> bool:
+    if path[0] in ("web", "emergence"):
+        return True
     found = setting_at(path)
     return found is not None and bool(extra(found[1], "location"))

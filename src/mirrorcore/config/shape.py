@@ -120,7 +120,7 @@ class Review:
             return copy.deepcopy(value)
         value = self._trimmed(value, wrote)
         if extra(info, "location") and isinstance(value, str | FilePath) and str(value):
-            return str(self.folder / FilePath(value).expanduser())
+            return str(self.folder / _from_home(FilePath(value)))
         return value
 
     def _misplaced(self, value: Any, info: FieldInfo, wrote: Path) -> bool:
@@ -191,3 +191,11 @@ def _elsewhere(key: str, section: type[Section]) -> tuple[str, str]:
 def _table_header(path: Path) -> str:
     name = ".".join(part for part in path if isinstance(part, str))
     return f"[[{name}]]" if any(isinstance(part, int) for part in path) else f"[{name}]"
+
+
+def _from_home(path: FilePath) -> FilePath:
+    """``~`` as a shell reads it: a name that is nobody's home, as ``~0``, is a file's name."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # that is how pathlib says it
+        return path

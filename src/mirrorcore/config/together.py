@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from mirrorcore.config.mistakes import dotted, near, shown
 from mirrorcore.config.model import AgentEntry, RunConfig
 from mirrorcore.config.scan import Path
 from mirrorcore.config.shape import fields_of
+from mirrorcore.config.source_checks import source_contradictions
 from mirrorcore.config.verdicts import Verdict
 
 Vocabulary = Mapping[str, Collection[str]]
@@ -23,6 +25,8 @@ def contradictions(
         yield ("market", "source"), ('needs a folder: market.directory = "..." or --data DIR', "")
     if market.source == "recorded" and isinstance(market.symbols, int):
         yield ("market", "symbols"), ("must be names: a number is for a simulated market", "")
+    if market.source == "exchange" and market.symbol_names is None:
+        yield ("market", "symbols"), ('must be named for an exchange, as ["BTC/USDT"]', "")
     if market.source == "simulated" and market.bars is None and market.period < market.bar:
         yield ("market", "period"), ("is shorter than one bar", "")
     if market.pattern is not None and "{symbol}" not in market.pattern:
@@ -32,11 +36,33 @@ def contradictions(
             ("risk", "per_symbol"),
             (f"is above risk.gross ({config.risk.gross:g}), so it would never bite", ""),
         )
+    web = config.web
+    if web.enabled and not web.behind_proxy and not is_loopback(web.host):
+        yield (
+            ("web", "host"),
+            (
+                "can be reached from other machines, and tokens travel as they are: put a proxy "
+                "with TLS before it and set web.behind_proxy = true",
+                '"127.0.0.1"',
+            ),
+        )
     yield from _repeated(config, original)
     for index, entry in enumerate(config.agent):
         for key, verdict in _agent_contradictions(entry):
             yield original(("agent", index, key)), verdict
+    for path, verdict in source_contradictions(config):
+        yield original(path), verdict
     yield from _unknown_names(config, vocabulary, original)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _agent_contradictions(entry: AgentEntry) -> Iterator[tuple[str, Verdict]]:
@@ -54,6 +80,7 @@ def _repeated(
     lists: tuple[tuple[Path, str, list[str]], ...] = (
         (("agent",), "id", [entry.id for entry in config.agent]),
         (("instruments",), "symbol", [item.symbol for item in config.instruments]),
+        (("sources",), "name", [source.label for source in config.sources]),
         (
             ("market", "series"),
             "name",
@@ -98,14 +125,15 @@ _RECORDED_ONLY = ("directory", "pattern", "timerange", "sparse", "unit")
 def doubts(config: RunConfig) -> Iterator[tuple[Path, Verdict]]:
     """Settings that are allowed and probably not what is meant."""
     market = config.market
-    unread = _RECORDED_ONLY if market.source == "simulated" else _SIMULATED_ONLY
-    for key in unread:
-        if getattr(market, key) != fields_of(type(market))[key].default:
-            other = "recorded" if market.source == "simulated" else "simulated"
-            yield (
-                ("market", key),
-                (f'is not read, it is for market.source = "{other}"', ""),
-            )
+    for other, keys in (("simulated", _SIMULATED_ONLY), ("recorded", _RECORDED_ONLY)):
+        for key in keys if other != market.source else ():
+            if getattr(market, key) != fields_of(type(market))[key].default:
+                yield (
+                    ("market", key),
+                    (f'is not read, it is for market.source = "{other}"', ""),
+                )
+    if config.sources and market.source != "exchange":
+        yield ("sources",), ('are not asked, they are for market.source = "exchange"', "")
     for key in ("fee_bps", "slippage_bps"):
         value = getattr(config.costs, key)
         if 0 < value < 0.05:

@@ -26,6 +26,7 @@ _SIMPLE_VERDICTS = {
     "bool_type": "must be true or false",
     "finite_number": "must be a finite number",
     "dict_type": "must be a table",
+    "model_type": "must be a table",
     "path_type": "must be a path in quotes",
     "string_too_short": "is empty",
     "int_parsing_size": "is too large",
@@ -81,6 +82,8 @@ def _misnamed(path: Path) -> Verdict:
             "onchain, macro",
             "",
         )
+    if path[-1] == "url":
+        return "must be an address that begins with http:// or https://, without a password", ""
     return "must begin with a letter and hold only letters, digits, '.', '_' and '-'", ""
 
 

@@ -15,9 +15,19 @@ from mirrorcore.errors import DataError
 from mirrorcore.market.block import Ints
 from mirrorcore.market.columns import BarColumns
 from mirrorcore.market.intake import Case, IntakeReport, Sample
-from mirrorcore.market.timeframe import modal_spacing
+from mirrorcore.market.timeframe import EARLIEST, LATEST, distinct, modal_spacing
 
 PRICES = ("open", "high", "low", "close", "volume")
+
+_SPARSE_FROM = 0.005
+"""A file that lacks more than 0.5 % of its intervals leaves out those without trades."""
+
+
+def leaves_out(open_ts: Ints, bar_ns: int) -> bool:
+    """Whether so many bars are missing that their venue writes none without trades."""
+    times = distinct(open_ts[(open_ts >= EARLIEST) & (open_ts < LATEST)])
+    due = int(times[-1] - times[0]) // bar_ns + 1 if len(times) else 0
+    return due - len(times) > _SPARSE_FROM * due
 
 
 @dataclass(frozen=True, slots=True)

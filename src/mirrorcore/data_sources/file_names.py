@@ -102,6 +102,33 @@ def _expression(part: re.Match[str], symbol: str) -> str:
     return symbol if part[1] == "symbol" else _FIELDS[part[1]]
 
 
+def candle_name(venue: str, symbol: str, bar_ns: int) -> str:
+    """The name, without its ending, of a file of candles: read back it says the same.
+
+    Raises
+    ------
+    DataError
+        where no name of ours can say it.
+    """
+    spot = symbol.replace("/", "-")
+    joined = spot if ":" not in symbol else symbol.replace("/", "_").replace(":", "_")
+    timeframe = clock.format_duration(bar_ns)
+    name = "_".join(part for part in (venue, joined, timeframe) if part)
+    read = name_of(Path(f"{name}.parquet"))
+    if read is None or (read.symbol, read.bar_ns, read.venue) != (symbol, bar_ns, venue):
+        raise DataError(
+            f"no file name can say {venue} {symbol} {timeframe}",
+            hint="venue and symbol are letters and digits, as binance BTC/USDT",
+        )
+    return name
+
+
+def name_of(path: Path) -> CandleFile | None:
+    """What the name of a file of candles says, None where it says nothing."""
+    patterns = [NamePattern(text) for text in DEFAULT_PATTERNS]
+    return next(_fitting([path], patterns), None)
+
+
 def bare_name(path: Path) -> str | None:
     """The file's name without a known suffix, None for a file of another kind."""
     for suffix in SUFFIXES:

@@ -1,20 +1,32 @@
-"""Asks all sources at once and brings their answers into one order; a failing one hurts nobody."""
+"""Asks all sources at once and brings their answers into one order; a failing one hurts nobody.
+
+Histories and services are asked in rounds (:meth:`DataSourceManager.collect`); live sources run on
+their own and their records come in batches closed by the clock (:meth:`DataSourceManager.batches`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from mirrorcore import clock
+from mirrorcore.data_sources.live import PolledSource, StreamSource
+from mirrorcore.data_sources.running.health import SourceHealth
+from mirrorcore.data_sources.running.merging import Batch, Merger
+from mirrorcore.data_sources.running.policy import RunnerPolicy
+from mirrorcore.data_sources.running.price_check import PriceCheck
+from mirrorcore.data_sources.running.runner import SourceRunner
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.errors import UsageError
 from mirrorcore.market.block import MarketBlock
 from mirrorcore.market.categories import DataCategorizer
 from mirrorcore.market.conversion import records_from_row
 from mirrorcore.market.merge import merge_records
-from mirrorcore.market.records import Record
+from mirrorcore.market.records import Bar, FeedRecord, GapRecord, Observation, Record
 
 
 @runtime_checkable
@@ -25,8 +37,12 @@ class SnapshotSource(Protocol):
     def name(self) -> str:
         """How the source is called in failures."""
 
-    async def collect(self) -> Sequence[Record]:
+    async def collect(self) -> Sequence[FeedRecord]:
         """New records in order of ``ts_avail``; may raise, may take its time."""
+
+
+Member = SnapshotSource | HistorySource | StreamSource | PolledSource
+"""What a manager takes."""
 
 
 class HistoryFeed:
@@ -67,7 +83,7 @@ class HistoryFeed:
 class Collection:
     """What one round brought: records by availability, and who failed, with the reason."""
 
-    records: tuple[Record, ...]
+    records: tuple[FeedRecord, ...]
     failures: Mapping[str, str]
 
 
@@ -76,25 +92,37 @@ class DataSourceManager:
 
     Parameters
     ----------
-    sources: kind (``price``, ``onchain`` …) to its sources: histories, or anything with an
-        asynchronous ``collect``. Their order is their rank among records of one instant.
+    sources: kind (``price``, ``onchain`` …) to its sources: histories, anything with an
+        asynchronous ``collect``, live sources. Their order is their rank among records of one
+        instant.
     categorizer: turns records into the six categories.
     timeout_ns: a source that takes longer is left out of the round.
+    time, rng: clock and generator of live sources. With them every stream and polled source is
+        given a :class:`SourceRunner`; without them a stream source is refused, and a polled one is
+        asked in each round.
+    policy: how live sources are run.
+    check: compares the prices of venues that quote one symbol.
 
     Several histories keep one clock: a round takes the earliest tick due, from each history that
-    has one at that instant.
+    has one at that instant. ``async with manager:`` runs its live sources.
     """
 
     def __init__(
         self,
-        sources: Mapping[str, Sequence[SnapshotSource | HistorySource]],
+        sources: Mapping[str, Sequence[Member]],
         *,
         categorizer: DataCategorizer | None = None,
         timeout_ns: int = 10 * clock.SECOND,
+        time: clock.Clock | None = None,
+        rng: np.random.Generator | None = None,
+        policy: RunnerPolicy | None = None,
+        check: PriceCheck | None = None,
     ) -> None:
+        self._time = time
+        self._rng = rng
+        self._policy = policy
         self.sources: dict[str, list[SnapshotSource | HistoryFeed]] = {
-            kind: [one if isinstance(one, SnapshotSource) else HistoryFeed(one) for one in members]
-            for kind, members in sources.items()
+            kind: [self._member(one) for one in members] for kind, members in sources.items()
         }
         names = [one.name for members in self.sources.values() for one in members]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -106,7 +134,64 @@ class DataSourceManager:
         self.last: Collection = Collection((), {})
         self.failures: dict[str, int] = dict.fromkeys(names, 0)
         """How often each source failed so far."""
+        self.check = PriceCheck() if check is None else check
         self._timeout = timeout_ns / clock.SECOND
+        self._merger = Merger(self.runners, self.check)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def runners(self) -> tuple[SourceRunner, ...]:
+        """The live sources, in order of rank."""
+        members = (one for group in self.sources.values() for one in group)
+        return tuple(one for one in members if isinstance(one, SourceRunner))
+
+    def _member(self, source: Member) -> SnapshotSource | HistoryFeed:
+        if isinstance(source, StreamSource | PolledSource):
+            if self._time is not None and self._rng is not None:
+                (own,) = self._rng.spawn(1)
+                return SourceRunner(source, clock=self._time, rng=own, policy=self._policy)
+            if isinstance(source, StreamSource):
+                raise UsageError(
+                    f"{source.spec.name} is a live source and has no clock to run by",
+                    hint="give the manager time= and rng=",
+                )
+        return source if isinstance(source, SnapshotSource) else HistoryFeed(source)
+
+    async def __aenter__(self) -> DataSourceManager:
+        """Let every live source run, each in a task of its own."""
+        if self._tasks:
+            raise UsageError("the sources are running already")
+        self._tasks = [asyncio.create_task(one.run(), name=one.name) for one in self.runners]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        # One that had ended by a defect has told so in its health; the others end all the same.
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def batches(
+        self, every_ns: int = clock.SECOND, *, empty: bool = False
+    ) -> AsyncIterator[Batch]:
+        """Batches of the running sources, closed at each multiple of ``every_ns`` by the clock.
+
+        Without ``empty`` a batch comes only when there is something in it. Ends never; leave the
+        loop. A loop that is late gets one larger batch, not several.
+        """
+        if self._time is None:
+            raise UsageError("batches need a clock", hint="give the manager time= and rng=")
+        while True:
+            due = (self._time.now() // every_ns + 1) * every_ns
+            while (now := self._time.now()) < due:
+                await asyncio.sleep((due - now) / clock.SECOND)
+            batch = self._merger.close(now)
+            if batch.records or empty:
+                yield batch
+
+    def health(self) -> dict[str, SourceHealth]:
+        """Every live source by name."""
+        return {one.name: one.health() for one in self.runners}
 
     async def collect_all_data(self) -> dict[str, dict[str, dict[str, Any]]]:
         """One round over all sources in parallel, as ``{category: {symbol: {name: value}}}``.
@@ -114,7 +199,11 @@ class DataSourceManager:
         The records and the failures of the round are in ``last``.
         """
         self.last = await self.collect()
-        return self.data_categorizer.process(self.last.records)
+        # Trades, books and the like are for whoever makes bars and features of them.
+        readable = [
+            one for one in self.last.records if isinstance(one, Bar | Observation | GapRecord)
+        ]
+        return self.data_categorizer.process(readable)
 
     async def collect(self) -> Collection:
         """One round over all sources in parallel. A source that raises is named, not fatal."""
@@ -129,7 +218,7 @@ class DataSourceManager:
             ),
             return_exceptions=True,
         )
-        brought: list[Sequence[Record]] = []
+        brought: list[Sequence[FeedRecord]] = []
         failures: dict[str, str] = {}
         for one, answer in zip(members, answers, strict=True):
             if isinstance(answer, Exception):
@@ -141,7 +230,9 @@ class DataSourceManager:
                 brought.append(answer)
         return Collection(tuple(merge_records(brought)), failures)
 
-    async def _ask(self, source: SnapshotSource | HistoryFeed, due: int | None) -> Sequence[Record]:
+    async def _ask(
+        self, source: SnapshotSource | HistoryFeed, due: int | None
+    ) -> Sequence[FeedRecord]:
         if isinstance(source, HistoryFeed):
             return source.take() if due is not None and source.next_ts() == due else []
         records = await asyncio.wait_for(source.collect(), self._timeout)
@@ -152,7 +243,7 @@ async def _due(source: SnapshotSource | HistoryFeed) -> int | None:
     return source.next_ts() if isinstance(source, HistoryFeed) else None
 
 
-async def _fail(error: BaseException) -> Sequence[Record]:
+async def _fail(error: BaseException) -> Sequence[FeedRecord]:
     raise error
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from mirrorcore.data_sources.candles import PRICES, CandleReader, Candles
+from mirrorcore.data_sources.candles import PRICES, CandleReader, Candles, leaves_out
 from mirrorcore.data_sources.file_names import CandleFile, choose_candles, find_candles
 from mirrorcore.data_sources.side_channels import SeriesFile, SideChannel, read_series
 from mirrorcore.errors import DataError
@@ -24,17 +24,8 @@ from mirrorcore.market.columns import BarColumns
 from mirrorcore.market.instruments import Instrument, undescribed
 from mirrorcore.market.intake import IntakeReport
 from mirrorcore.market.merge import SeriesColumns, Timeline
-from mirrorcore.market.timeframe import (
-    EARLIEST,
-    LATEST,
-    distinct,
-    parse_timerange,
-    require_weekly_opening,
-)
+from mirrorcore.market.timeframe import parse_timerange, require_weekly_opening
 from mirrorcore.market.validator import MarketDataProcessor
-
-_SPARSE_FROM = 0.005
-"""A file that lacks more than 0.5 % of its intervals leaves out those without trades."""
 
 
 class RecordedSource:
@@ -133,14 +124,8 @@ class RecordedSource:
         plain = described or undescribed(file.symbol)
         sparse = self._sparse
         if sparse is None:
-            sparse = plain.sparse or self._leaves_out(bars)
+            sparse = plain.sparse or leaves_out(bars.open_ts, self.bar_ns)
         return msgspec.structs.replace(plain, venue=plain.venue or file.venue, sparse=sparse)
-
-    def _leaves_out(self, bars: BarColumns) -> bool:
-        times = bars.open_ts
-        times = distinct(times[(times >= EARLIEST) & (times < LATEST)])
-        due = int(times[-1] - times[0]) // self.bar_ns + 1 if len(times) else 0
-        return due - len(times) > _SPARSE_FROM * due
 
     def _hash(self, bars: BarColumns) -> None:
         self._digest.update(len(bars).to_bytes(8, "little"))
@@ -202,4 +187,4 @@ class RecordedSource:
             rows=channel.rows,
         )
         kept = channel.columns.take(verdict.accepted)
-        return SeriesColumns(channel.name, channel.symbol, kept.ts_avail, kept.value)
+        return SeriesColumns(channel.name, channel.symbol, kept.ts_avail, kept.value, self.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mirrorcore.clock import DAY
 from mirrorcore.data_sources.tables import Table
 from mirrorcore.errors import DataError
 from mirrorcore.market.block import Ints
@@ -16,6 +17,7 @@ from mirrorcore.market.columns import ObservationColumns
 from mirrorcore.market.instruments import canonical_symbol
 from mirrorcore.market.intake import Case, IntakeReport
 from mirrorcore.market.records import ALL_SYMBOLS
+from mirrorcore.market.timeframe import EARLIEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,15 @@ class SeriesFile:
 
     Parameters
     ----------
-    path: parquet, feather or CSV.
+    path: parquet, feather, CSV or JSON (a list of objects, or one a line as ``.jsonl``).
     name: ``category.name``, such as ``sentiment.fear_greed``.
     time, value: names of the columns.
     lag_ns: publication lag: a value dated t is available at t + lag.
     symbol: one of the run, or ``*`` for the whole market.
+    released: column with the instant each value became public; then it is available at that
+        instant + lag. Where the column holds dates alone, at the end of the day (UTC); datetimes
+        with a zone are no dates. One time may
+        stand there several times, with the release of each correction.
     where: keeps the rows with these values, to take one series of a long table.
     bounds: lowest and highest plausible value; anything else is rejected.
     """
@@ -41,6 +47,7 @@ class SeriesFile:
     symbol: str = ALL_SYMBOLS
     where: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[float, float] | None = None
+    released: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,8 @@ def read_series(
     file: SeriesFile, symbols: Sequence[str], report: IntakeReport, *, unit: str | None = None
 ) -> SideChannel:
     """A side channel, parsed, not yet judged; unreadable rows are counted in ``report``.
+
+    Where a series begins before 1990 it is read from there on: no market of ours is older.
 
     Raises
     ------
@@ -78,19 +87,39 @@ def read_series(
     table = Table(file.path)
     if file.where:
         table.where(file.where)
-    names = table.columns(("time", "value"), {"time": file.time, "value": file.value})
-    times = table.times(names["time"], unit=unit)
+    wanted = {"time": file.time, "value": file.value}
+    if file.released is not None:
+        wanted["released"] = file.released
+    names = table.columns(tuple(wanted), wanted)
+    times = table.times(names["time"], unit=unit, early=True)
     values = table.numbers(names["value"], missing_is_fault=False)
+    public = times if file.released is None else _released(table, names["released"], unit)
     rows = np.flatnonzero(table.faults == Case.NONE)
     label = f"{file.path.name}:{file.name}"
     for code in np.unique(table.faults[table.faults != Case.NONE]).tolist():
         faulty = int(np.count_nonzero(table.faults == code))
         report.saw(label, faulty)
         report.count(label, Case(code), faulty)
-    if len(rows) > 2 and bool((np.diff(times[rows]) < 0).all()):
+    if file.released is not None:
+        # A table of vintages is written by period; it became known by release.
+        rows = rows[np.lexsort((times[rows], public[rows]))]
+    elif len(rows) > 2 and bool((np.diff(times[rows]) < 0).all()):
         rows = rows[::-1]
         report.count(label, Case.ROW_ORDER)
+    modern = np.flatnonzero(times[rows] >= EARLIEST)
+    if len(modern):
+        rows = rows[modern[0] :]
     event, value = times[rows], values[rows]
-    available = event + file.lag_ns
+    available = public[rows] + file.lag_ns
     columns = ObservationColumns(event, available, available, value, np.zeros(len(event), np.int64))
     return SideChannel(file.name, symbol, label, columns, rows)
+
+
+def _released(table: Table, name: str, unit: str | None) -> Ints:
+    """When each row became public, ns. A day without an hour is over before it is surely public;
+    an instant that has its zone is one, midnight or not."""
+    instants = table.times(name, unit=unit, early=True)
+    if table.aware(name):
+        return instants
+    known = instants[table.faults == Case.NONE]
+    return instants + DAY if bool((known % DAY == 0).all()) else instants

@@ -148,10 +148,10 @@ class SimulatedSource:
                 hint="a market of our own making must pass; please report the preset and seed",
             )
         flags = np.stack([verdicts[symbol].flags for symbol in self.symbols], axis=1)
-        return _market_block(made, open_ts, flags)
+        return _market_block(made, open_ts, flags, self.name)
 
 
-def _market_block(made: GeneratedBlock, open_ts: Ints, flags: Ints) -> MarketBlock:
+def _market_block(made: GeneratedBlock, open_ts: Ints, flags: Ints, source: str) -> MarketBlock:
     """The public part of a generated block, with ticks as rows."""
     shape = flags.shape
 
@@ -160,7 +160,11 @@ def _market_block(made: GeneratedBlock, open_ts: Ints, flags: Ints) -> MarketBlo
 
     def series(made_series: Mapping[str, tuple[Floats, Ints]]) -> dict[str, Series]:
         return {
-            name: Series(columns(value), np.broadcast_to(known_at[:, np.newaxis], shape))
+            name: Series(
+                columns(value),
+                np.broadcast_to(known_at[:, np.newaxis], shape),
+                (source,) * shape[1],
+            )
             for name, (value, known_at) in made_series.items()
         }
 

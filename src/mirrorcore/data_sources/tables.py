@@ -1,4 +1,4 @@
-"""Tables from parquet, feather (arrow) or CSV as numpy columns, with what could not be read.
+"""Tables from parquet, feather (arrow), CSV or JSON as numpy columns, with what could not be read.
 
 polars does the reading and is imported when a file is opened. Text is parsed here, not guessed:
 ``.``, an empty cell or ``null`` is a missing value and never zero.
@@ -7,6 +7,7 @@ polars does the reading and is imported when a file is opened. Text is parsed he
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from mirrorcore.market.bar_rules import Cases
 from mirrorcore.market.block import Bools, Floats, Ints
 from mirrorcore.market.intake import Case
 from mirrorcore.market.parsing import MISSING_WORDS
-from mirrorcore.market.timeframe import epoch_to_ns, require_plausible
+from mirrorcore.market.timeframe import EARLIEST, epoch_to_ns, require_plausible
 
 if TYPE_CHECKING:
     import polars as pl
@@ -85,7 +86,7 @@ class Table:
                 text.is_null() | text.str.to_lowercase().is_in(sorted(MISSING_WORDS))
             ).to_numpy()
             # "nan" parses as a number on purpose: it is a wrong number, not a missing one.
-            self._fault(values.is_null().to_numpy() & ~absent, Case.WRONG_TYPE)
+            self.note(values.is_null().to_numpy() & ~absent, Case.WRONG_TYPE)
         elif column.dtype.is_numeric():
             values = column.cast(pl.Float64)
             absent = column.is_null().to_numpy()
@@ -95,14 +96,101 @@ class Table:
                 hint="name another column in the config or convert the file",
             )
         if missing_is_fault:
-            self._fault(absent, Case.MISSING_VALUE)
+            self.note(absent, Case.MISSING_VALUE)
         return np.array(values.fill_null(float("nan")).to_numpy(), np.float64)
 
-    def times(self, name: str, *, unit: str | None) -> Ints:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns as the file calls them."""
+        return tuple(self._frame.columns)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a column of that name, in any case."""
+        return name.lower() in (column.lower() for column in self._frame.columns)
+
+    def aware(self, name: str) -> bool:
+        """Whether a column holds datetimes that have a zone."""
+        import polars as pl
+
+        kind = self._frame[name].dtype
+        return isinstance(kind, pl.Datetime) and kind.time_zone is not None
+
+    def zoned(self, name: str) -> bool:
+        """Whether the times of a column say a zone themselves, and one that is not UTC: many files
+        say UTC of a wall clock that is none."""
+        import polars as pl
+
+        column = self._frame[name]
+        if isinstance(column.dtype, pl.Datetime):
+            return column.dtype.time_zone not in (None, "UTC")
+        if column.dtype != pl.String:
+            return False
+        offset = column.str.extract(r":\d\d(?:\.\d+)?\s*([+-]\d\d:?\d\d)\s*$").drop_nulls()
+        return bool((offset.str.replace(":", "").str.slice(1) != "0000").any())
+
+    def is_text(self, name: str) -> bool:
+        """Whether a column holds text."""
+        import polars as pl
+
+        return self._frame[name].dtype == pl.String
+
+    def texts(self, name: str) -> list[str]:
+        """A column of text; empty where there is none.
+
+        Raises
+        ------
+        DataError
+            when the column holds something else.
+        """
+        import polars as pl
+
+        column = self._frame[name]
+        if column.dtype not in (pl.String, pl.Null):
+            raise DataError(
+                f"{self.path}: column {name} holds {column.dtype}, not text",
+                hint="name another column or convert the file",
+            )
+        return column.cast(pl.String).fill_null("").to_list()
+
+    def amounts(self, name: str) -> list[Decimal | None]:
+        """A column of exact numbers, whole or as text; None where one is missing.
+
+        Raises
+        ------
+        DataError
+            when the column holds floats, which are not exact, or a cell is no number.
+        """
+        import polars as pl
+
+        column = self._frame[name]
+        if not (column.dtype.is_integer() or column.dtype in (pl.String, pl.Decimal, pl.Null)):
+            raise DataError(
+                f"{self.path}: column {name} holds {column.dtype}, and amounts must be exact",
+                hint="write them as text or as whole numbers",
+            )
+        found: list[Decimal | None] = []
+        for row, text in enumerate(column.cast(pl.String).to_list()):
+            if text is None or text.strip().lower() in MISSING_WORDS:
+                found.append(None)
+                continue
+            try:
+                amount = Decimal(text.strip())
+            except InvalidOperation:
+                amount = Decimal("NaN")
+            if not amount.is_finite():
+                raise DataError(
+                    f"{self.path}: column {name}, row {row}: {text[:40]!r} is no amount",
+                    hint="write it as 1250000.5, without separators",
+                )
+            found.append(amount)
+        return found
+
+    def times(self, name: str, *, unit: str | None, early: bool = False) -> Ints:
         """A column of instants in ns UTC; datetimes without zone are UTC.
 
         Epoch numbers are taken in s, ms, us or ns by their magnitude, or in ``unit`` alone. A cell
-        that is no time becomes -1 and is noted in ``faults``.
+        that is no time becomes -1 and is noted in ``faults``. With ``early`` dates may begin
+        before 1990 and go on after it, as those of a long series do.
 
         Raises
         ------
@@ -121,16 +209,16 @@ class Table:
             absent = column.is_null() | column.str.strip_chars().str.to_lowercase().is_in(
                 sorted(MISSING_WORDS)
             )
-            self._fault(absent.to_numpy(), Case.MISSING_VALUE)
-            self._fault(parsed.is_null().to_numpy(), Case.WRONG_TYPE)
+            self.note(absent.to_numpy(), Case.MISSING_VALUE)
+            self.note(parsed.is_null().to_numpy(), Case.WRONG_TYPE)
             column = parsed
         elif column.dtype.is_float():
-            self._fault(~column.is_finite().fill_null(value=True).to_numpy(), Case.NOT_FINITE)
+            self.note(~column.is_finite().fill_null(value=True).to_numpy(), Case.NOT_FINITE)
             column = column.cast(pl.Int64, strict=False)
         if column.dtype == pl.Date:
             column = column.cast(pl.Datetime("ns"))
         known = column.is_not_null().to_numpy()
-        self._fault(~known, Case.MISSING_VALUE)
+        self.note(~known, Case.MISSING_VALUE)
         result = np.full(len(column), _NO_TIME, np.int64)
         if isinstance(column.dtype, pl.Datetime):
             # Widened by hand: polars would wrap a wrong year round instead of refusing it.
@@ -138,7 +226,8 @@ class Table:
             raw = column.to_physical().drop_nulls().to_numpy()
             limit = np.iinfo(np.int64).max // scale
             result[known] = np.clip(raw, -limit, limit) * scale
-            require_plausible(result[known], where=where)
+            modern = result >= EARLIEST
+            require_plausible(result[modern if early and modern.any() else known], where=where)
         elif column.dtype.is_integer():
             raw = column.cast(pl.Int64).drop_nulls().to_numpy()
             result[known] = epoch_to_ns(raw, where=where, unit=unit)
@@ -159,7 +248,8 @@ class Table:
         self.faults[-1] = Case.TRUNCATED
         return content.rfind(b"\n") + 1
 
-    def _fault(self, where: Bools, case: Case) -> None:
+    def note(self, where: Bools, case: Case) -> None:
+        """Note a case for the rows among these that show none yet."""
         self.faults[where & (self.faults == Case.NONE)] = case
 
 
@@ -196,6 +286,10 @@ def _read(path: Path) -> pl.DataFrame:
             return pl.read_parquet(path)
         if name.endswith((".feather", ".arrow", ".ipc")):
             return pl.read_ipc(path)
+        if name.endswith((".jsonl", ".ndjson")):
+            return pl.read_ndjson(path, infer_schema_length=None)
+        if name.endswith(".json"):
+            return pl.read_json(path, infer_schema_length=None)
         return pl.read_csv(path, infer_schema=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).strip().splitlines()[0]

@@ -6,7 +6,7 @@ errors; what an entry says is defined by the rooms that write it.
 
 from mirrorcore.journal.coding import decode, decode_as, encode
 from mirrorcore.journal.entries import KINDS, Entry, JournalError, JournalFullError, Kind
-from mirrorcore.journal.files import write_atomic
+from mirrorcore.journal.files import make_folder, write_atomic
 from mirrorcore.journal.reader import JournalReader, Verdict
 from mirrorcore.journal.runs import RunDirectory, RunInfo, RunRegistry, RunStatus
 from mirrorcore.journal.writer import Journal, JournalState
@@ -28,5 +28,6 @@ __all__ = [
     "decode",
     "decode_as",
     "encode",
+    "make_folder",
     "write_atomic",
 ]

@@ -16,8 +16,8 @@ APPLICATION_ID = 0x4D435831
 
 Kind = Literal[
     "run",  # identity of the run: configuration, seeds, versions, digests of the inputs
+    "begin",  # paper and live: the instant the run begins at, before its first tick
     "input",  # paper and live: the records of one tick, in full
-    "position",  # history: digest of the source and how far it was read
     "decision",  # a target that changed or was vetoed; paper and live: every decision
     "block",  # hash of all decisions of a block of ticks
     "checkpoint",  # state from which a stretch can be run again
@@ -26,6 +26,7 @@ Kind = Literal[
     "limit",  # a limit that clipped or vetoed, and its cause
     "agent",  # an agent's life: registered, failed, isolated, restarted, ended
     "admission",  # paper and live: votes admitted to a decision, time-outs
+    "halts",  # live: which symbols take no new risk from a tick on, and why
     "stall",  # a call of an agent that held the loop, and how far it had come when it was ended
     "command",  # a command and its outcome
     "finding",  # what the emergence monitor reports

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from mirrorcore.errors import MirrorCoreError
+
 
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write ``path`` so that a reader finds the old content or the new, whatever happens.
@@ -23,6 +25,22 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     finally:
         fresh.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def make_folder(folder: Path, what: str) -> None:
+    """Make a folder and those above it where they are missing; ``what`` it is for is told.
+
+    Raises
+    ------
+    MirrorCoreError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MirrorCoreError(
+            f"the folder of {what} {folder} cannot be made: {error.strerror}",
+            hint="name another, or change the rights of the one above it",
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

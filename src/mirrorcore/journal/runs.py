@@ -19,7 +19,7 @@ from typing import Any
 from mirrorcore.clock import SECOND, iso, wall_now
 from mirrorcore.errors import UsageError
 from mirrorcore.journal.entries import JournalError
-from mirrorcore.journal.files import sync_folder, write_atomic
+from mirrorcore.journal.files import make_folder, sync_folder, write_atomic
 
 IDENTITY = "run.json"
 LOCK = "lock"
@@ -150,7 +150,7 @@ class RunRegistry:
         UsageError: ``run_id`` is taken or cannot name a folder.
         """
         created = wall_now() if now is None else now
-        self.root.mkdir(parents=True, exist_ok=True)
+        make_folder(self.root, "the runs")
         full = {
             "id": run_id,
             "mode": mode,
@@ -216,7 +216,7 @@ class RunRegistry:
         if name == "last":
             return runs[0]
         exact = [run for run in runs if run.id == name]
-        found = exact or [run for run in runs if run.id.startswith(name) or run.id.endswith(name)]
+        found = exact or [run for run in runs if name in run.id]
         if name and len(found) == 1:
             return found[0]
         if name and found:

@@ -33,11 +33,17 @@ VOLUME_SCALES = 100.0
 NORMAL_MAD = 1.4826
 """Median absolute deviation to standard deviation of a normal (Hampel 1974)."""
 _SHIFT_SLACK = 1.25
+_GRACE = 5 * clock.MINUTE
 _POWERS = 10.0 ** np.arange(1, 9)
 
 
 def plain_faults(
-    columns: BarColumns, *, bar_ns: int, negative_prices: bool, tolerance_ns: int
+    columns: BarColumns,
+    *,
+    bar_ns: int,
+    negative_prices: bool,
+    tolerance_ns: int,
+    bounds: tuple[float, float] | None = None,
 ) -> Cases:
     """The fault a bar shows by itself, Case.NONE where there is none; the first rule wins."""
     cases = np.zeros(len(columns), np.int8)
@@ -62,6 +68,8 @@ def plain_faults(
         mark((o <= 0) | (h <= 0) | (low <= 0) | (c <= 0), Case.PRICE_NOT_POSITIVE)
     mark(v < 0, Case.NEGATIVE_VOLUME)
     mark((h < np.maximum(o, c)) | (low > np.minimum(o, c)), Case.HIGH_LOW)
+    if bounds is not None:
+        mark((low < bounds[0]) | (h > bounds[1]), Case.OUT_OF_RANGE)
     mark(columns.open_ts > columns.ts_recv + tolerance_ns, Case.FUTURE)
     mark(columns.ts_avail < columns.open_ts + bar_ns, Case.LOOK_AHEAD)
     return cases
@@ -79,6 +87,20 @@ def shifted(previous: Floats, price: Floats) -> npt.NDArray[np.int8]:
             if near.any():
                 power[row] = sign * (1 + int(np.argmax(near)))
     return power
+
+
+SHIFT_FROM = 10 / _SHIFT_SLACK
+"""A smaller ratio of two prices is no shift of the decimal point."""
+
+
+def near_power_of_ten(ratio: float) -> bool:
+    """Whether a ratio is 10^k within 25 %, 1 <= k <= 8; the same as ``shifted`` for one number."""
+    power = 10.0
+    for _ in range(8):
+        if power / _SHIFT_SLACK <= ratio <= power * _SHIFT_SLACK:
+            return True
+        power *= 10.0
+    return False
 
 
 def suspects(
@@ -118,7 +140,7 @@ def usual(values: Floats, boundaries: Ints, *, spread: bool) -> tuple[Floats, Fl
 
 def moves(previous_close: Floats, close: Floats) -> Floats:
     """Size of the move from close to close as a fraction; NaN where the first is not positive."""
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(previous_close > 0, np.abs(close / previous_close - 1.0), np.nan)
 
 
@@ -128,7 +150,7 @@ def outliers(previous_close: Floats, columns: BarColumns, steps: Floats, scale: 
     ``steps`` is the distance in bars (the usual move grows with its square root), ``scale`` the
     usual move of one bar, NaN while that is unknown.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         reach = np.maximum(columns.high / previous_close, previous_close / columns.low) - 1.0
     known = (previous_close > 0) & (columns.low > 0)
     limit = np.maximum(OUTLIER_SCALES * scale * np.sqrt(steps), OUTLIER_LEAST)
@@ -141,3 +163,20 @@ def closed_weekend(start: Ints, end: Ints) -> Bools:
     length = end - start
     since = hour - (4 * 24 + 20)
     return (since >= 0) & (length <= (168 - hour) * clock.HOUR)
+
+
+def market_closed(times: Ints) -> Bools:
+    """Whether an instant lies surely within the weekend of a market that trades 24/5.
+
+    That is Friday 22:00 to Sunday 20:00 UTC, five minutes later each: New York closes and opens at
+    17:00, which is 21:00 or 22:00 UTC, and some venues open a little early.
+    """
+    hour = ((times - _GRACE) // clock.HOUR + 72) % 168  # 1970-01-01 was a Thursday
+    closed: Bools = (hour >= 4 * 24 + 22) & (hour < 6 * 24 + 20)
+    return closed
+
+
+def market_closed_at(instant: int) -> bool:
+    """The same for one instant."""
+    hour = ((instant - _GRACE) // clock.HOUR + 72) % 168
+    return 4 * 24 + 22 <= hour < 6 * 24 + 20

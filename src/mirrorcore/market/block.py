@@ -24,10 +24,12 @@ class Series:
 
     ``value`` (T, S) is NaN until the first observation and where an observation was *missing*;
     ``known_at`` (T, S) is the ``ts_avail`` of that observation, 0 before there is one.
+    ``sources`` names for each symbol who brought its values; empty where nobody kept it.
     """
 
     value: Floats
     known_at: Ints
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class MarketBlock:
             volume=self.volume[start:stop],
             flags=self.flags[start:stop],
             series={
-                name: Series(s.value[start:stop], s.known_at[start:stop])
+                name: Series(s.value[start:stop], s.known_at[start:stop], s.sources)
                 for name, s in self.series.items()
             },
         )

@@ -15,15 +15,21 @@ import numpy as np
 
 from mirrorcore.errors import DataError
 from mirrorcore.market.block import Floats, Ints, MarketBlock
+from mirrorcore.market.derive import Derivation
 from mirrorcore.market.records import (
     ALL_SYMBOLS,
     CATEGORIES,
     Bar,
     Category,
-    GapRecord,
+    FeedRecord,
     Observation,
     Record,
+    Stamped,
 )
+from mirrorcore.market.series import unit_of
+
+COMPUTED = "bars"
+"""Source of the features: they are computed from the symbol's own bars."""
 
 Columns = Mapping[Category, Mapping[str, Floats]]
 Knowledge = Mapping[Category, Mapping[str, Ints]]
@@ -138,6 +144,23 @@ class SymbolView(Mapping[str, float]):
         known = int(self._block.known_at[self._category][name][self._t, self._column])
         return int(self._block.market.ts[self._t]) - known if known else None
 
+    def unit(self, name: str) -> str:
+        """What one of the value is, '' where nobody said; KeyError for a name that is not there."""
+        self._block.values[self._category][name]
+        return unit_of(self._category, name)
+
+    def source(self, name: str) -> str:
+        """Who brought the value: a source, ``bars`` for what is computed of them.
+
+        '' if unknown or before the first; KeyError for a name that is not there.
+        """
+        if not self._block.known_at[self._category][name][self._t, self._column]:
+            return ""
+        series = self._block.market.series.get(f"{self._category}.{name}")
+        if series is None:
+            return COMPUTED
+        return series.sources[self._column] if series.sources else ""
+
 
 class DataCategorizer:
     """The guide's categoriser: whatever has been collected, as six categories of plain values.
@@ -156,7 +179,9 @@ class DataCategorizer:
 
         Takes a block, of which it gives the newest tick, or records, possibly in one list per
         source, of which the newest of each kind wins. A market block and records have no features:
-        their technical values are the bar itself. Missing values are NaN.
+        their technical values are the bar itself. Trades, quotes, books and funding give what
+        :mod:`mirrorcore.market.derive` makes of all of them together; texts, swaps, transfers,
+        blocks and statuses have no value of their own. Missing values are NaN.
         """
         if isinstance(raw_data, CategorizedBlock):
             view = raw_data.view(len(raw_data) - 1, self._named(raw_data.market))
@@ -187,7 +212,8 @@ class DataCategorizer:
                 found[category][symbol][name] = float(series.value[-1, column])
         return found
 
-    def _from_records(self, records: list[Record]) -> Plain:
+    def _from_records(self, given: list[FeedRecord]) -> Plain:
+        records = _derived(given)
         named = {record.symbol: None for record in records if record.symbol != ALL_SYMBOLS}
         symbols = tuple(dict.fromkeys((*self.symbols, *named))) or (ALL_SYMBOLS,)
         found = _empty(symbols)
@@ -213,10 +239,22 @@ def _empty(symbols: Iterable[str]) -> Plain:
     return {category: {symbol: {} for symbol in names} for category in CATEGORIES}
 
 
-def _flat(raw: Iterable[Any]) -> Iterator[Record]:
+def _derived(records: list[FeedRecord]) -> list[Record]:
+    """The records with what is derived from them, in one interval that ends with the last."""
+    if not records:
+        return []
+    last = max(record.ts_avail for record in records)
+    derivation = Derivation(max(last, 1))
+    found: list[Record] = []
+    for record in sorted(records, key=lambda r: (r.ts_avail, r.seq)):
+        found += derivation.take(record)
+    return found + derivation.advance(last)
+
+
+def _flat(raw: Iterable[Any]) -> Iterator[FeedRecord]:
     for item in raw:
-        if isinstance(item, Bar | Observation | GapRecord):
-            yield item
+        if isinstance(item, Stamped):
+            yield item  # type: ignore[misc]  # every stamped record is one of them
         elif isinstance(item, list | tuple):
             yield from _flat(item)
         else:

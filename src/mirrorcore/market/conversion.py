@@ -52,7 +52,8 @@ def records_from_row(
 ) -> list[Record]:
     """Everything that tick ``row`` brought: its bars, and observations known since the last tick.
 
-    ``previous_ts`` is the ``ts`` of the tick before, 0 at the start of a journal.
+    ``previous_ts`` is the ``ts`` of the tick before, 0 at the start of a journal; ``source`` the
+    name for what does not say itself who brought it.
     """
     ts = int(block.ts[row])
     records: list[Record] = []
@@ -88,12 +89,14 @@ def _observations(
 ) -> list[Record]:
     known = series.known_at[row].tolist()
     values = [None if math.isnan(v) else v for v in series.value[row].tolist()]
-    pairs = list(zip(known, values, strict=True))
-    if pairs and known[0] > previous_ts and pairs.count(pairs[0]) == len(pairs):
-        return [_observation(source, name, ALL_SYMBOLS, *pairs[0])]
+    told = [one or source for one in series.sources] or [source] * len(symbols)
+    rows = list(zip(told, known, values, strict=True))
+    if rows and known[0] > previous_ts and rows.count(rows[0]) == len(rows):
+        who, instant, value = rows[0]
+        return [_observation(who, name, ALL_SYMBOLS, instant, value)]
     return [
-        _observation(source, name, symbol, instant, value)
-        for symbol, (instant, value) in zip(symbols, pairs, strict=True)
+        _observation(who, name, symbol, instant, value)
+        for symbol, (who, instant, value) in zip(symbols, rows, strict=True)
         if instant > previous_ts
     ]
 

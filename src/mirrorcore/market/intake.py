@@ -20,6 +20,8 @@ class Action(Enum):
     """Surplus and harmless (a repeated or provisional record): left out, no sign of bad data."""
     FLAG = "flag"
     """Accepted as it is, marked where the record has a flag for it."""
+    HOLD = "hold"
+    """Kept back without being bad data: what was known before stays in force."""
     REPAIR = "repair"
     """Accepted after its place or form, never its value, was put right."""
 
@@ -58,6 +60,30 @@ class Case(IntEnum):
     NEW_VINTAGE = 28
     ROW_ORDER = 29
     SPARSE_HOLE = 30
+    CROSSED = 31
+    CROSSED_LONG = 32
+    LOCKED = 33
+    REORDERED = 34
+    LATE = 35
+    SEQUENCE_GAP = 36
+    AWAITING_SNAPSHOT = 37
+    NOT_ALIGNED = 38
+    BOOK_DRIFT = 39
+    BOOK_TOO_DEEP = 40
+    AMOUNT_RANGE = 41
+    REORG = 42
+    ORPHANED = 43
+    UNLISTED_TOKEN = 44
+    CLOCK_JUMP = 45
+    SKEW_JUMP = 46
+    REPLAYED = 47
+    ERROR_BODY = 48
+    EMPTY_TEXT = 49
+    TEXT_DATE = 50
+    INSTRUCTION_LIKE = 51
+    WASH_LIKE = 52
+    SUSPENDED = 53
+    MARKET_CLOSED = 54
 
     @property
     def action(self) -> Action:
@@ -76,7 +102,10 @@ _TABLE: dict[Case, tuple[Action, str]] = {
     Case.PRICE_NOT_POSITIVE: (Action.REJECT, "a price is zero or negative"),
     Case.NEGATIVE_VOLUME: (Action.REJECT, "the volume is negative"),
     Case.HIGH_LOW: (Action.REJECT, "high or low does not enclose open and close"),
-    Case.TIME_RANGE: (Action.REJECT, "the time is before 1990 or after 2099: wrong unit?"),
+    Case.TIME_RANGE: (
+        Action.REJECT,
+        "the time is before 1990 (a series: 1700) or after 2099: wrong unit?",
+    ),
     Case.FUTURE: (Action.REJECT, "the event time is later than its receipt"),
     Case.LOOK_AHEAD: (Action.REJECT, "available before the bar closed or the value was released"),
     Case.OUT_OF_ORDER: (Action.REJECT, "older than what was already accepted"),
@@ -94,12 +123,36 @@ _TABLE: dict[Case, tuple[Action, str]] = {
     Case.ZERO_VOLUME_MOVE: (Action.FLAG, "the price moved without volume"),
     Case.VOLUME_SPIKE: (Action.FLAG, "the volume is far outside the usual"),
     Case.STALE_VALUE: (Action.FLAG, "the price stands still while other symbols move"),
-    Case.STALE_FEED: (Action.FLAG, "no bar within the deadline"),
+    Case.STALE_FEED: (Action.FLAG, "nothing came within the deadline"),
     Case.GAP: (Action.FLAG, "bars are missing on a source that should have them all"),
     Case.OFF_GRID: (Action.FLAG, "the bar does not open on the grid of the bars before it"),
     Case.NEW_VINTAGE: (Action.FLAG, "a published value was revised; the new one counts from now"),
     Case.ROW_ORDER: (Action.REPAIR, "the file was newest first and was turned round"),
     Case.SPARSE_HOLE: (Action.FLAG, "an interval without bar on a source that leaves them out"),
+    Case.CROSSED: (Action.HOLD, "bid above ask: the last good quote or book stays in force"),
+    Case.CROSSED_LONG: (Action.FLAG, "crossed too often or too long: a new snapshot is due"),
+    Case.LOCKED: (Action.FLAG, "bid equals ask"),
+    Case.REORDERED: (Action.REPAIR, "came before its predecessor in one batch; put in order"),
+    Case.LATE: (Action.FLAG, "older than what was accepted; it changes no bar of the past"),
+    Case.SEQUENCE_GAP: (Action.FLAG, "the source's own numbers skip: something was not received"),
+    Case.AWAITING_SNAPSHOT: (Action.HOLD, "a book change before the snapshot it belongs to"),
+    Case.NOT_ALIGNED: (Action.DROP, "a book change or snapshot older than the book"),
+    Case.BOOK_DRIFT: (Action.FLAG, "a new snapshot differs from the book kept; it replaces it"),
+    Case.BOOK_TOO_DEEP: (Action.FLAG, "more levels than are kept; the worst are left out"),
+    Case.AMOUNT_RANGE: (Action.REJECT, "an amount on a chain is no whole number of 256 bits"),
+    Case.REORG: (Action.FLAG, "blocks were replaced; everything from the fork on is retracted"),
+    Case.ORPHANED: (Action.DROP, "belongs to a block that was replaced"),
+    Case.UNLISTED_TOKEN: (Action.DROP, "the token's address is not on the list, whatever its name"),
+    Case.CLOCK_JUMP: (Action.FLAG, "our own clock went back between two receipts"),
+    Case.SKEW_JUMP: (Action.FLAG, "the source's clock jumped against ours"),
+    Case.REPLAYED: (Action.DROP, "sent again after a reconnect"),
+    Case.ERROR_BODY: (Action.REJECT, "the answer is an error or a page, though it says success"),
+    Case.EMPTY_TEXT: (Action.DROP, "a text without a title"),
+    Case.TEXT_DATE: (Action.REPAIR, "a text dated in the future counts from its receipt"),
+    Case.INSTRUCTION_LIKE: (Action.FLAG, "reads like an instruction; it is data and stays data"),
+    Case.WASH_LIKE: (Action.FLAG, "a burst of trades with one price and one size"),
+    Case.SUSPENDED: (Action.FLAG, "halted or closed: silence is not stale, orders are blocked"),
+    Case.MARKET_CLOSED: (Action.FLAG, "traded while its market is closed: are the times UTC?"),
 }
 
 _SAMPLES_PER_CASE = 8
@@ -120,6 +173,29 @@ class Sample:
     detail: str = ""
 
 
+_LATELY = 1000
+"""Records of one of the two windows that say how a source does lately."""
+
+
+@dataclass(slots=True)
+class _Lately:
+    """Counts of the current window and of the one before it."""
+
+    seen: int = 0
+    rejected: int = 0
+    before: tuple[int, int] = (0, 0)
+
+    def saw(self, records: int) -> None:
+        if self.seen >= _LATELY:
+            self.before = (self.rejected, self.seen)
+            self.seen = self.rejected = 0
+        self.seen += records
+
+    def both(self) -> tuple[int, int]:
+        rejected, seen = self.before
+        return self.rejected + rejected, self.seen + seen
+
+
 @dataclass(slots=True)
 class IntakeReport:
     """Counters of one run's intake. ``seen`` counts records by source, ``counts`` the cases."""
@@ -127,14 +203,21 @@ class IntakeReport:
     seen: dict[str, int] = field(default_factory=dict)
     counts: dict[tuple[str, Case], int] = field(default_factory=dict)
     _samples: dict[tuple[str, Case], deque[Sample]] = field(default_factory=dict)
+    _lately: dict[str, _Lately] = field(default_factory=dict)
 
     def saw(self, source: str, records: int) -> None:
         self.seen[source] = self.seen.get(source, 0) + records
+        lately = self._lately.get(source)
+        if lately is None:
+            lately = self._lately[source] = _Lately()
+        lately.saw(records)
 
     def count(self, source: str, case: Case, times: int = 1) -> None:
         if times:
             key = (source, case)
             self.counts[key] = self.counts.get(key, 0) + times
+            if case.action is Action.REJECT and source in self._lately:
+                self._lately[source].rejected += times
 
     def keep(self, sample: Sample) -> None:
         """Put a sample into quarantine; the oldest of its source and case makes room."""
@@ -161,6 +244,24 @@ class IntakeReport:
         """Rejected records over records seen, of one source or of all; 0 before the first."""
         seen = sum(self.seen.values()) if source is None else self.seen.get(source, 0)
         return self.total(Action.REJECT, source) / seen if seen else 0.0
+
+    def rejected_lately(self, source: str) -> tuple[int, int]:
+        """(rejected, seen) of about the last thousand records of a source: a source that was good
+        for a year and is bad now is bad."""
+        lately = self._lately.get(source)
+        return (0, 0) if lately is None else lately.both()
+
+    def failing(self, *, limit: float = 0.05, least: int = 100) -> tuple[str, ...]:
+        """Sources of which more than ``limit`` was rejected lately, by name, for their breakers.
+
+        ``least``: one of which fewer records were seen is not judged yet.
+        """
+        shares = {source: self.rejected_lately(source) for source in sorted(self.seen)}
+        return tuple(
+            source
+            for source, (rejected, seen) in shares.items()
+            if seen >= max(least, 1) and rejected > limit * seen
+        )
 
     def rows(self) -> Iterator[tuple[str, Case, int]]:
         """(source, case, count), by source and case, for a table."""

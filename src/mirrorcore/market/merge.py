@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,13 +19,16 @@ from mirrorcore import clock
 from mirrorcore.errors import DataError
 from mirrorcore.market.block import Floats, Ints, MarketBlock, Series
 from mirrorcore.market.columns import BarColumns
-from mirrorcore.market.records import ALL_SYMBOLS, Bar, Observation, Record
+from mirrorcore.market.records import ALL_SYMBOLS, Bar, Observation, Record, Stamped
 from mirrorcore.market.timeframe import distinct
+
+Brought = TypeVar("Brought", bound=Stamped)
+"""Any kind of record."""
 
 _FIELDS = ("open", "high", "low", "close", "volume")
 
 
-def merge_records(streams: Sequence[Iterable[Record]]) -> Iterator[Record]:
+def merge_records(streams: Sequence[Iterable[Brought]]) -> Iterator[Brought]:
     """All records of several sources in order of (``ts_avail``, position of the source, ``seq``).
 
     Raises
@@ -33,7 +37,9 @@ def merge_records(streams: Sequence[Iterable[Record]]) -> Iterator[Record]:
         when a source runs backwards in its own order.
     """
 
-    def keyed(rank: int, stream: Iterable[Record]) -> Iterator[tuple[tuple[int, int, int], Record]]:
+    def keyed(
+        rank: int, stream: Iterable[Brought]
+    ) -> Iterator[tuple[tuple[int, int, int], Brought]]:
         last = (-1, -1)
         for record in stream:
             now = (record.ts_avail, record.seq)
@@ -50,7 +56,7 @@ def merge_records(streams: Sequence[Iterable[Record]]) -> Iterator[Record]:
     return (record for _, record in merged)
 
 
-def _order(item: tuple[tuple[int, int, int], Record]) -> tuple[int, int, int]:
+def _order(item: tuple[tuple[int, int, int], Stamped]) -> tuple[int, int, int]:
     return item[0]
 
 
@@ -68,13 +74,14 @@ def _available(record: Record) -> int:
 class SeriesColumns:
     """Accepted observations of one side channel, ``ts_avail`` (n,) never falling.
 
-    ``symbol`` is ``*`` when the value belongs to every symbol.
+    ``symbol`` is ``*`` when the value belongs to every symbol; ``source`` is who brought them.
     """
 
     name: str
     symbol: str
     ts_avail: Ints
     value: Floats
+    source: str = ""
 
 
 class Timeline:
@@ -150,7 +157,18 @@ class Timeline:
                     later = known & (newest >= known_at[:, s])
                     value[later, s] = one.value[at[later]]
                     known_at[later, s] = newest[later]
-        return Series(value, known_at)
+        # All who could have: the same in every block, whichever is newer in it.
+        sources = tuple(
+            " or ".join(
+                dict.fromkeys(
+                    one.source
+                    for one in self._series[name]
+                    if one.symbol in (ALL_SYMBOLS, symbol) and len(one.ts_avail)
+                )
+            )
+            for symbol in self.symbols
+        )
+        return Series(value, known_at, sources)
 
 
 class TickAssembler:
@@ -167,7 +185,7 @@ class TickAssembler:
         self.index = index
         self._columns = {symbol: s for s, symbol in enumerate(symbols)}
         self._last_ts = 0
-        self._values: dict[str, tuple[Floats, Ints]] = {}
+        self._values: dict[str, tuple[Floats, Ints, list[str]]] = {}
 
     def block(self, records: Iterable[Record]) -> MarketBlock:
         """A block of one tick; of none when there is no bar: observations wait for the next.
@@ -204,12 +222,10 @@ class TickAssembler:
             ) from None
 
     def _observe(self, observation: Observation) -> None:
-        value, known_at = self._values.setdefault(
+        count = len(self.symbols)
+        value, known_at, sources = self._values.setdefault(
             observation.series,
-            (
-                np.full(len(self.symbols), np.nan),
-                np.zeros(len(self.symbols), np.int64),
-            ),
+            (np.full(count, np.nan), np.zeros(count, np.int64), [""] * count),
         )
         where = (
             slice(None)
@@ -218,6 +234,7 @@ class TickAssembler:
         )
         value[where] = np.nan if observation.value is None else observation.value
         known_at[where] = observation.ts_avail
+        sources[where] = [observation.source] * len(sources[where])
 
     def _build(self, opens: Mapping[int, Mapping[int, Bar]], instant: int) -> MarketBlock:
         shape = (len(opens), len(self.symbols))
@@ -242,6 +259,7 @@ class TickAssembler:
                 name: Series(
                     np.repeat(self._values[name][0][None], len(opens), axis=0),
                     np.repeat(self._values[name][1][None], len(opens), axis=0),
+                    tuple(self._values[name][2]),
                 )
                 for name in sorted(self._values)
             },

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mirrorcore.market.intake import Case
-from mirrorcore.market.records import ALL_SYMBOLS, Bar, GapRecord, Observation, Record
+from mirrorcore.market.records import ALL_SYMBOLS, Bar, FeedRecord, Observation, Stamped
 from mirrorcore.market.timeframe import NS_PER_UNIT, epoch_unit
 
 MISSING_WORDS = frozenset({"", ".", "null", "none", "n/a", "na", "-"})
@@ -55,7 +55,7 @@ def read_time(value: object, name: str) -> int:
     return number * NS_PER_UNIT[unit]
 
 
-def loose_items(raw: object) -> Iterator[Record | Mapping[str, Any]]:
+def loose_items(raw: object) -> Iterator[FeedRecord | Mapping[str, Any]]:
     """One item a record: from a record, a mapping, a mapping by symbol, or an iterable of these.
 
     Raises
@@ -63,8 +63,8 @@ def loose_items(raw: object) -> Iterator[Record | Mapping[str, Any]]:
     TypeError
         for anything else: that is a mistake of the caller, not of the data.
     """
-    if isinstance(raw, Bar | Observation | GapRecord):
-        yield raw
+    if isinstance(raw, Stamped):
+        yield raw  # type: ignore[misc]
     elif isinstance(raw, Mapping):
         values = list(raw.values())
         if values and all(isinstance(value, Mapping) for value in values):
@@ -124,39 +124,3 @@ def _read_count(fields: Mapping[str, Any], name: str) -> int:
     if not 0 <= number < 2.0**53:
         raise UnreadableError(Case.WRONG_TYPE, f"{name} is {number:g}")
     return int(number)
-
-
-def type_fault(record: Bar | Observation) -> Case:
-    """What is wrong with the types of a ready-made record; Case.NONE when it fits in columns."""
-    integers: tuple[object, ...] = (
-        record.ts_event,
-        record.ts_recv,
-        record.ts_avail,
-        record.flags,
-    )
-    for integer in integers:
-        if not isinstance(integer, int):
-            return Case.WRONG_TYPE
-        if not -(2**63) <= integer < 2**63:
-            return Case.TIME_RANGE
-    if record.flags < 0:
-        return Case.WRONG_TYPE
-    numbers: tuple[object, ...] = ()
-    if isinstance(record, Bar):
-        numbers = (
-            record.open,
-            record.high,
-            record.low,
-            record.close,
-            record.volume,
-        )
-    elif record.value is not None:
-        numbers = (record.value,)
-    for number in numbers:
-        if number is None:
-            return Case.MISSING_VALUE
-        if not isinstance(number, int | float):
-            return Case.WRONG_TYPE
-        if isinstance(number, int) and abs(number) >= 2**1000:
-            return Case.NOT_FINITE
-    return Case.NONE

@@ -6,7 +6,7 @@ it. Time is the market's own (``ts_avail`` of the newest record), never a wall c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ from mirrorcore.errors import UsageError
 from mirrorcore.market.block import MarketBlock
 from mirrorcore.market.categories import DataCategorizer
 from mirrorcore.market.merge import TickAssembler
-from mirrorcore.market.records import GapRecord
+from mirrorcore.market.records import Bar, FeedRecord, GapRecord, Observation, Record
 from mirrorcore.market.validator import MarketDataProcessor
 
 
@@ -30,6 +30,11 @@ def frozen(data: object) -> object:
     if isinstance(data, Mapping):
         return MappingProxyType({key: frozen(value) for key, value in data.items()})
     return data
+
+
+def _for_the_swarm(records: Iterable[FeedRecord]) -> tuple[Record, ...]:
+    """Without the live kinds, of which a source's bars and observations are made elsewhere."""
+    return tuple(r for r in records if isinstance(r, Bar | Observation | GapRecord))
 
 
 class DataPipeline:
@@ -80,14 +85,14 @@ class DataPipeline:
         usable was in it: no agent shall take rejected data for a new market.
         """
         records = self.market_processor.validate(raw_market_data, now=now)
-        usable = [record for record in records if not isinstance(record, GapRecord)]
+        usable = [record for record in records if isinstance(record, Bar | Observation)]
         if not usable:
             return None
-        block = None if self._assembler is None else self._assembler.block(records)
+        block = None if self._assembler is None else self._assembler.block(_for_the_swarm(records))
         if self._view is not None and block:
             market_data = self._view(block)
         else:
-            market_data = frozen(self._categorizer.process(records))
+            market_data = frozen(self._categorizer.process(_for_the_swarm(records)))
         market_state = MappingProxyType(
             {
                 "tick_id": self.tick_counter,
@@ -112,4 +117,5 @@ class DataPipeline:
             raise UsageError(
                 "a block needs the run's symbols", hint="pass symbols= to the pipeline"
             )
-        return self._assembler.block(self.market_processor.validate(raw_market_data, now=now))
+        records = self.market_processor.validate(raw_market_data, now=now)
+        return self._assembler.block(_for_the_swarm(records))

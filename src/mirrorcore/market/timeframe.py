@@ -13,10 +13,11 @@ import numpy as np
 
 from mirrorcore import clock
 from mirrorcore.errors import DataError, UsageError
-from mirrorcore.market.block import Ints
+from mirrorcore.market.block import Bools, Ints
 
 EARLIEST = 631_152_000 * clock.SECOND  # 1990-01-01
 LATEST = 4_102_444_800 * clock.SECOND  # 2100-01-01
+_OLDEST = -8_520_336_000 * clock.SECOND  # 1700-01-01
 NS_PER_UNIT = {
     "s": clock.SECOND,
     "ms": clock.MILLISECOND,
@@ -114,6 +115,17 @@ def epoch_to_ns(numbers: Ints, *, where: str, unit: str | None = None) -> Ints:
     # Clamped first: a foreign magnitude times the scale would overflow into a plausible date.
     clamped = np.clip(numbers.astype(np.int64), -1, LATEST // scale)
     return clamped * scale
+
+
+def plausible_references(times: Ints) -> Bools:
+    """Which times may be those of a published series, whose history can be older than computers.
+
+    From 1700 on; but within a month of 1970-01-01 only whole days: there lies every time of today
+    that was written in s, ms or us and read as ns.
+    """
+    near = np.abs(times) < 31 * clock.DAY
+    sound: Bools = (times >= _OLDEST) & (times < LATEST) & (~near | (times % clock.DAY == 0))
+    return sound
 
 
 def require_plausible(times: Ints, *, where: str) -> None:

@@ -14,7 +14,8 @@ from mirrorcore.market.columns import BarColumns, ObservationColumns
 from mirrorcore.market.instruments import Instrument
 from mirrorcore.market.intake import Case
 from mirrorcore.market.records import Flag
-from mirrorcore.market.timeframe import EARLIEST, LATEST
+from mirrorcore.market.timeframe import plausible_references
+from mirrorcore.market.usual import Usual
 
 _MEMORY = 64
 """Accepted bars in which a late one is looked up: a repetition is no fault, a stranger is."""
@@ -22,7 +23,6 @@ _LEVEL = 7
 """Accepted closes whose median is the price level of the decimal rule."""
 _YOUNG = 8
 """Below so many accepted bars the level itself may be the wrong one."""
-_KEEP = rules.USUAL_WINDOW + rules.USUAL_STEP
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Verdict:
     ``cases`` (n,) is Case.NONE where the row is accepted; ``flags`` (n,) are the row's own flags
     and those found; ``gaps`` are [start, end) in event time of bars that should have been there;
     ``noted`` counts what is accepted but worth a figure; ``unchanged`` (n,) marks accepted bars
-    that stand still.
+    that stand still; ``gap_rows`` are, for trades, the rows before which the gaps are.
     """
 
     cases: rules.Cases
@@ -40,6 +40,7 @@ class Verdict:
     gaps: tuple[tuple[int, int], ...] = ()
     noted: tuple[tuple[Case, int], ...] = ()
     unchanged: Bools | None = None
+    gap_rows: tuple[int, ...] = ()
 
     @property
     def accepted(self) -> Bools:
@@ -81,13 +82,9 @@ class BarTrack:
     bar_ns: int
     tolerance_ns: int
     tail: BarColumns = field(default_factory=lambda: BarColumns.of([]))
-    count: int = 0
     refused_in_a_row: int = 0
-    moves: Floats = field(default_factory=lambda: np.empty(0))
-    volumes: Floats = field(default_factory=lambda: np.empty(0))
-    usual_at: int = -1
-    usual_move: float = np.nan
-    usual_volume: tuple[float, float] = (np.nan, np.nan)
+    usual: Usual = field(default_factory=Usual)
+    bounds: tuple[float, float] | None = None
 
     def judge(self, columns: BarColumns) -> Verdict:
         """Judge the next rows, in their order of arrival, and remember the accepted ones."""
@@ -96,6 +93,7 @@ class BarTrack:
             bar_ns=self.bar_ns,
             negative_prices=self.instrument.negative_prices,
             tolerance_ns=self.tolerance_ns,
+            bounds=self.bounds,
         )
         sound = np.flatnonzero(cases == Case.NONE)
         known = _join(self.tail, columns.take(sound) if len(sound) < len(columns) else columns)
@@ -140,7 +138,7 @@ class BarTrack:
         if not self._decimal(known, row, recent):
             self.refused_in_a_row = 0
             return Case.NONE
-        accepted = self.count + sum(i >= start for i in recent)
+        accepted = self.usual.count + sum(i >= start for i in recent)
         if accepted < _YOUNG and self.refused_in_a_row >= accepted:
             # More bars speak for the new level than ever spoke for the old one.
             self.refused_in_a_row = 0
@@ -175,7 +173,6 @@ class BarTrack:
         unchanged[here] = _standing_still(previous, bars)
         if found.first:
             unchanged[here[0]] = False
-        self.count += len(rows)
         self.tail = known.take(kept[-_MEMORY:])
         return Verdict(cases, flags, gaps, noted, unchanged)
 
@@ -200,7 +197,7 @@ class BarTrack:
                 marks[hole] |= Flag.AFTER_GAP
                 starts = (found.previous_ts[hole] + self.bar_ns).tolist()
                 gaps = tuple(zip(starts, bars.open_ts[hole].tolist(), strict=True))
-        scale, middle, spread = self._usual(move, bars.volume)
+        scale, middle, spread = self.usual.before(move, bars.volume)
         far = rules.outliers(found.previous_close, bars, steps, scale)
         marks[far] |= Flag.OUTLIER
         moved = (bars.volume == 0) & ((bars.high != bars.low) | (move != 0))
@@ -209,34 +206,9 @@ class BarTrack:
         marks[moved] |= Flag.ZERO_VOLUME_MOVE
         loud = (spread > 0) & (bars.volume > middle + rules.VOLUME_SCALES * spread)
         marks[loud] |= Flag.VOLUME_SPIKE
+        if self.instrument.trading_hours == "24/5":
+            marks[rules.market_closed(bars.open_ts)] |= Flag.MARKET_CLOSED
         return marks, gaps, tuple(noted)
-
-    def _usual(self, move: Floats, volume: Floats) -> tuple[Floats, Floats, Floats]:
-        """The usual move and volume as they stood before each accepted row; NaN when unknown."""
-        step = rules.USUAL_STEP
-        numbers = self.count + np.arange(len(move))
-        boundary = numbers // step * step
-        self.moves = np.concatenate([self.moves, np.nan_to_num(move)])
-        self.volumes = np.concatenate([self.volumes, volume])
-        first = self.count + len(move) - len(self.moves)
-        needed = np.arange(int(boundary[0]), int(boundary[-1]) + 1, step)
-        scales = np.full(len(needed), np.nan)
-        middles, spreads = scales.copy(), scales.copy()
-        fresh = (needed > 0) & (needed != self.usual_at)
-        if fresh.any():
-            at = needed[fresh] - first
-            scales[fresh], _ = rules.usual(self.moves, at, spread=False)
-            middles[fresh], spreads[fresh] = rules.usual(self.volumes, at, spread=True)
-        if needed[0] == self.usual_at:
-            scales[0], (middles[0], spreads[0]) = self.usual_move, self.usual_volume
-        self.usual_at = int(needed[-1])
-        self.usual_move = float(scales[-1])
-        self.usual_volume = float(middles[-1]), float(spreads[-1])
-        # A view would keep the whole file's columns alive.
-        self.moves, self.volumes = self.moves[-_KEEP:].copy(), self.volumes[-_KEEP:].copy()
-        which = (boundary - needed[0]) // step
-        normal = rules.NORMAL_MAD
-        return scales[which] * normal, middles[which], spreads[which] * normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,9 +258,11 @@ class SeriesTrack:
 
     tolerance_ns: int
     bounds: tuple[float, float] | None = None
-    event: int = -1
-    avail: int = -1
+    event: int = -(2**63)
+    avail: int = -(2**63)
     value: float = np.nan
+    ancient: bool = False
+    """Times before 1970 were met, so that 1970-01-01 itself is a date and no empty field."""
 
     def judge(self, columns: ObservationColumns) -> Verdict:
         """Judge the next observations, in their order of arrival, and remember the last."""
@@ -327,9 +301,12 @@ class SeriesTrack:
 
     def _plain(self, columns: ObservationColumns) -> rules.Cases:
         cases = np.zeros(len(columns), np.int8)
+        old = plausible_references(columns.ts_event) & (columns.ts_event < 0)
+        ancient = np.logical_or.accumulate(old) | self.ancient
+        self.ancient = bool(ancient[-1]) if len(ancient) else self.ancient
         faults = [
             (
-                (columns.ts_event < EARLIEST) | (columns.ts_event >= LATEST),
+                ~plausible_references(columns.ts_event) | ((columns.ts_event == 0) & ~ancient),
                 Case.TIME_RANGE,
             ),
             (np.isinf(columns.value), Case.NOT_FINITE),

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
@@ -129,7 +131,10 @@ class DecisionFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderFacts:
-    """An order and what became of it; ``quantity`` is signed, positive buys."""
+    """An order and what became of it; ``quantity`` is signed, positive buys.
+
+    ``average`` is the mean price of its fills by quantity, None where there is none.
+    """
 
     id: str
     number: int
@@ -144,6 +149,7 @@ class OrderFacts:
     mark: Decimal | None
     bound: Decimal | None
     refused: Decimal | None
+    average: Decimal | None
     updated: int
 
 
@@ -223,6 +229,16 @@ class Explanation:
         """Everything as JSON can hold it; what is no number is null."""
         plain: dict[str, Any] = _finite(asdict(self))
         return plain
+
+    @classmethod
+    def read(cls, document: object) -> Explanation:
+        """What :meth:`document` gave, also after its way through JSON.
+
+        Raises
+        ------
+        msgspec.ValidationError: it is no such document, perhaps of another version.
+        """
+        return msgspec.convert(document, cls, strict=False)
 
 
 def _finite(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mirrorcore.clock import format_duration, iso
-from mirrorcore.report.formatting import count, instant, quantity
+from mirrorcore.report.formatting import count, instant, money, money_places, quantity
 from mirrorcore.report.markup import (
     Cell,
     Column,
@@ -15,6 +15,8 @@ from mirrorcore.report.markup import (
     table,
 )
 from mirrorcore.report.results import RunResults
+
+_TRANSLATION = "what the rate did to results since the trades ended"
 
 
 def limits_section(results: RunResults) -> Markup:
@@ -53,6 +55,35 @@ def intake_section(results: RunResults) -> Markup:
         for met in sorted(results.intake, key=lambda v: (-v.count, v.source, v.case))
     ]
     return section("intake", "Data intake", table(columns, rows, sortable=True))
+
+
+def cash_section(results: RunResults) -> Markup:
+    """The account by currency, for one that has several."""
+    places = money_places(results.initial_equity)
+    columns = (
+        Column("Currency"),
+        Column("Cash", number=True, hint="below 0 is borrowed"),
+        Column("Positions", number=True, hint="at the mark"),
+        Column("Results", number=True, hint="of all trades, after fees"),
+        Column("Fees", number=True),
+        Column("Rate", number=True, hint=f"in {results.currency}"),
+        Column(f"Worth, {results.currency}", number=True),
+        Column(f"Translation, {results.currency}", number=True, hint=_TRANSLATION),
+    )
+    rows = [
+        (
+            row.currency,
+            *(
+                money(getattr(row, name), places)
+                for name in ("cash", "positions", "results", "fees")
+            ),
+            quantity(row.rate),
+            money(row.worth, places),
+            money(row.translation, places),
+        )
+        for row in results.cash
+    ]
+    return section("cash", "Cash by currency", table(columns, rows))
 
 
 def identity_section(results: RunResults) -> Markup:

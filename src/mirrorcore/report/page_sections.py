@@ -32,7 +32,12 @@ from mirrorcore.report.markup import (
     table,
 )
 from mirrorcore.report.page_agents import agents_section
-from mirrorcore.report.page_record import identity_section, intake_section, limits_section
+from mirrorcore.report.page_record import (
+    cash_section,
+    identity_section,
+    intake_section,
+    limits_section,
+)
 from mirrorcore.report.page_swarm import attribution_section, swarm_section
 from mirrorcore.report.page_trades import trades_section
 from mirrorcore.report.results import RunResults
@@ -62,6 +67,8 @@ def sections(results: RunResults, found: Evaluation, hidden_voters: int) -> Iter
     yield trades_section(results)
     yield attribution_section(results)
     yield agents_section(results, hidden_voters)
+    if results.cash:
+        yield cash_section(results)
     yield limits_section(results)
     yield intake_section(results)
     yield identity_section(results)

@@ -1,6 +1,6 @@
 """Everything a report may show of one run, as the swarm hands it over.
 
-Instants are integer nanoseconds UTC, money is in the settlement currency, fractions are plain (0.1
+Instants are integer nanoseconds UTC, money is in the account's currency, fractions are plain (0.1
 is 10 %). Nothing in here is computed by the report; nothing the report shows comes from elsewhere.
 """
 
@@ -156,6 +156,25 @@ class CostRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CashRecord:
+    """One currency of the account at the end, in that currency but for ``worth``.
+
+    ``cash`` below 0 is borrowed; ``positions`` are at the mark; ``results`` are those of all trades
+    after ``fees``, open ones marked. ``rate`` is in the account's currency, as are ``worth`` (cash
+    and positions together) and ``translation``, what the rate did to results once made.
+    """
+
+    currency: str
+    cash: float
+    positions: float
+    results: float
+    fees: float
+    rate: float
+    worth: float
+    translation: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResults:
     """One run, ready to be reported.
 
@@ -163,7 +182,8 @@ class RunResults:
     ``equity`` is marked to market; ``shadow_equity`` is that of the ungated target; ``benchmark``
     is the worth of ``initial_equity`` held in equal parts of the run's symbols. All three start
     from ``initial_equity`` at ``identity.period_start``. ``gross`` and ``net`` are fractions of
-    equity, ``gate``, ``fear`` and ``confidence`` lie in 0..1.
+    equity, ``gate``, ``fear`` and ``confidence`` lie in 0..1. ``cash`` has a row for each currency,
+    the account's first, and is empty where there is one alone.
 
     Raises
     ------
@@ -197,6 +217,7 @@ class RunResults:
     swarm: SwarmRecord = field(default_factory=SwarmRecord)
     voters: VoterPath | None = None
     attribution: Attribution | None = None
+    cash: tuple[CashRecord, ...] = ()
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.initial_equity) and self.initial_equity > 0):
@@ -218,6 +239,7 @@ class RunResults:
             ("agent", self.agents),
             ("limit", self.limits),
             ("costs", (self.costs,)),
+            ("cash", self.cash),
         ):
             for record in records:
                 _check_finite(kind, record)

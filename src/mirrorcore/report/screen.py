@@ -20,7 +20,7 @@ from mirrorcore.report.formatting import (
     money_places,
     printable,
 )
-from mirrorcore.report.results import RunResults
+from mirrorcore.report.results import CashRecord, RunResults
 from mirrorcore.report.screen_agents import ScreenAgents
 from mirrorcore.report.verdict import SHORT_RULE
 
@@ -241,6 +241,8 @@ class _Screen:
                 "" if balanced else "bold red",
             ),
         )
+        for row in results.cash:
+            self._print(("Cash            ", "dim"), _cash_line(row, results.currency, self.places))
         self._print(
             ("Computed        ", "dim"),
             f"{count(run.symbol_bars)} symbol bars, {run.cpu_s:.1f} CPU s, {run.wall_s:.1f} s",
@@ -267,6 +269,17 @@ def sparkline(results: RunResults, width: int) -> str:
         return _BLOCKS[0] * len(values)
     levels = ((values - values.min()) / span * (len(_BLOCKS) - 1)).round().astype(np.int64)
     return "".join(_BLOCKS[level] for level in levels.tolist())
+
+
+def _cash_line(row: CashRecord, account: str, places: int) -> str:
+    """One currency of the account in a line."""
+    line = f"{money(row.cash, places)} {row.currency}, positions {money(row.positions, places)}"
+    if row.currency == account:
+        return line
+    return (
+        f"{line}, at {row.rate:.6g} worth {money(row.worth, places)} {account}, "
+        f"translation {money(row.translation, places)}"
+    )
 
 
 def _tone(name: str, value: float | None) -> str:

@@ -16,6 +16,7 @@ from mirrorcore.report.attribution import load_attribution
 from mirrorcore.report.results import (
     COLUMNS,
     AgentRecord,
+    CashRecord,
     CostRecord,
     IntakeRecord,
     LimitRecord,
@@ -39,7 +40,7 @@ _RECORDS: dict[str, Any] = {
     "limits": tuple[LimitRecord, ...],
     "intake": tuple[IntakeRecord, ...],
 }
-_LATER: dict[str, Any] = {"swarm": SwarmRecord}
+_LATER: dict[str, Any] = {"swarm": SwarmRecord, "cash": tuple[CashRecord, ...]}
 """What runs of earlier versions do not have."""
 _PLAIN = ("currency", "initial_equity", "warnings", "orders", "fills")
 

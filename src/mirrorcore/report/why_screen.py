@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +15,7 @@ from mirrorcore.report.explanation import (
     OrderFacts,
     Proof,
     TradeFacts,
+    Vote,
 )
 from mirrorcore.report.formatting import (
     ABSENT,
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 MOST_ROWS = 12
-"""Rows of a trade's life; the rest is counted, and in the document."""
+"""Rows of a trade's life, or votes; the rest is counted, and in the document."""
 
 
 def render_why(answer: Explanation, console: Console) -> None:
@@ -48,6 +50,16 @@ def render_why(answer: Explanation, console: Console) -> None:
         _fills(answer.fills, answer.currency, console)
         if answer.trades:
             _say(console, f"  part of {' and '.join(answer.trades)}: 'mirrorcore why' tells more")
+
+
+def why_lines(answer: Explanation, width: int) -> list[str]:
+    """The same as lines of plain text, for a screen that is no console."""
+    from rich.console import Console
+
+    page = io.StringIO()
+    console = Console(file=page, width=width, color_system=None, force_terminal=False)
+    render_why(answer, console)
+    return [line.rstrip() for line in page.getvalue().splitlines()]
 
 
 def proof_lines(proof: Proof) -> tuple[bool, list[str]]:
@@ -90,6 +102,7 @@ def _trade(trade: TradeFacts, currency: str, console: Console) -> None:
     until = "still open" if trade.closed is None else instant(trade.closed)
     held = "" if trade.closed is None else f" ({duration(trade.closed - trade.opened)})"
     leaving = "" if trade.exit is None else f", out at {_decimal(trade.exit)}"
+    so_far = "so far, without what is still held: " if trade.is_open else ""
     console.print()
     _say(
         console,
@@ -99,7 +112,7 @@ def _trade(trade: TradeFacts, currency: str, console: Console) -> None:
     )
     _say(
         console,
-        f"  in at {_decimal(trade.entry)}{leaving}; gross {trade.gross:+,.2f}, fees "
+        f"  in at {_decimal(trade.entry)}{leaving}; {so_far}gross {trade.gross:+,.2f}, fees "
         f"{trade.fees:,.2f}, net {trade.net:+,.2f} {currency}; slippage {trade.slippage:,.2f} is "
         "inside the prices",
     )
@@ -108,17 +121,15 @@ def _trade(trade: TradeFacts, currency: str, console: Console) -> None:
 def _life(answer: Explanation, console: Console) -> None:
     """Every order of a trade with the decision behind it."""
     rows = []
-    by_order = {fill.order: fill for fill in answer.fills}
     pairs = list(zip(answer.decisions, answer.orders, strict=True))
     shown = pairs if len(pairs) <= MOST_ROWS else [*pairs[: MOST_ROWS - 2], *pairs[-2:]]
     for decision, order in shown:
-        fill = by_order.get(order.id)
         rows.append(
             (
                 f"O{order.number}",
                 instant(decision.ts)[5:],
                 _decimal(order.filled, signed=True),
-                _decimal(fill.price if fill else None),
+                _decimal(order.average),
                 _small(decision.fusion.edge if decision.fusion else None),
                 percent(decision.target, signed=True),
                 f"{decision.gate.share:.2f}",
@@ -148,6 +159,7 @@ def _decision(decision: DecisionFacts, console: Console, *, in_full: bool) -> No
 
 
 def _votes(decision: DecisionFacts, console: Console) -> None:
+    shown, rest = pulling_most(decision.votes)
     rows = [
         (
             printable(vote.agent),
@@ -157,8 +169,11 @@ def _votes(decision: DecisionFacts, console: Console) -> None:
             _small(vote.market_pull),
             "never" if vote.age_ns is None else duration(vote.age_ns) if vote.age_ns else "now",
         )
-        for vote in decision.votes
+        for vote in shown
     ]
+    if rest:
+        pulls = (sum(vote.pull or 0.0 for vote in rest), sum(v.market_pull or 0.0 for v in rest))
+        rows.append((f"{count(len(rest))} others", "", "", _small(pulls[0]), _small(pulls[1]), ""))
     fusion = decision.fusion
     if fusion is not None:
         rows.append(("sum", "", "", _small(fusion.edge_sum), _small(fusion.market_sum), ""))
@@ -176,6 +191,21 @@ def _votes(decision: DecisionFacts, console: Console) -> None:
         f"{_small(fusion.market_edge)}; conviction {_share(fusion.conviction)}, consensus "
         f"{_share(fusion.consensus)}, P(rise) {_four(fusion.forecast)}, volatility "
         f"{_share(fusion.volatility)} a bar",
+    )
+
+
+def pulling_most(votes: Sequence[Vote]) -> tuple[list[Vote], list[Vote]]:
+    """Those that are shown, in their own order, and those that are only counted.
+
+    All where they are few; of many the ones that pulled most, on the symbol or on the market.
+    """
+    if len(votes) <= MOST_ROWS:
+        return list(votes), []
+    ranked = sorted(votes, key=lambda vote: -max(abs(vote.pull or 0), abs(vote.market_pull or 0)))
+    most = {vote.agent: vote for vote in ranked[:MOST_ROWS]}
+    return (
+        [vote for vote in votes if vote.agent in most],
+        [vote for vote in votes if vote.agent not in most],
     )
 
 

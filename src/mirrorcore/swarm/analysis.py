@@ -35,7 +35,8 @@ class Conclusions:
     ``targets`` (T, S) are the ungated weights, ``forecasts`` (T, S) the fused probabilities, the
     three shadow columns (T,) the ungated book. For each tick, ``weights`` has the oracle's weight
     of each voter, ``scores`` the scoreboard's sums, the fused forecast first, ``voter_pnl`` what
-    each voter's own paper book earned so far, gross and net; all grow in width when a voter joins.
+    each voter's own paper book earned so far, gross and net, ``votes`` (S, N) what each said and
+    ``held`` (S, N) the weights its paper book decided on; all grow in width when a voter joins.
     """
 
     targets: Floats
@@ -46,6 +47,8 @@ class Conclusions:
     weights: list[Floats] = field(default_factory=list)
     scores: list[Floats] = field(default_factory=list)
     voter_pnl: list[Floats] = field(default_factory=list)
+    votes: list[Floats] = field(default_factory=list)
+    held: list[Floats] = field(default_factory=list)
     pulls: list[Pulls] = field(default_factory=list)
     """What each voter added to the targets, all rows together in their order; empty where oracle
     and allocator do not say."""
@@ -299,6 +302,8 @@ class Analysis:
         said = np.concatenate([forecast[:, :, None], votes], axis=2)
         into.scores.extend(self._scoreboard.update(said, returns, vol, present))
         into.voter_pnl.extend(self._voter_books.update(market.market, votes, vol))
+        into.votes.extend(votes)
+        into.held.extend(self._voter_books.held)
         stage.scored = rows.stop
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mirrorcore.agents.base import Context, ReadOnlyList
@@ -38,6 +38,10 @@ _GATE_PATIENCE = 3
 """A gate is silent after so many of its cadences without a word."""
 
 
+Witness = Callable[[str, int, Mapping[str, Any]], None]
+"""Told of a published delta: by whom, when, what."""
+
+
 @dataclass(slots=True)
 class Swarm:
     """An assembled swarm, ready for an engine."""
@@ -49,6 +53,8 @@ class Swarm:
     members: Sequence[Member]
     context: Context
     alarms: Alarms
+    witnesses: list[Witness] = field(default_factory=list)
+    """Told of every published delta, after the digests."""
 
     def undecided(self) -> list[str]:
         """Kinds of deciding agents that nobody in the swarm can stand in for."""
@@ -104,7 +110,8 @@ def assemble(
     gate = _gate(gate_agent)
     watchman = _first_of_kind(members, "self_awareness", "SelfAwarenessAgent")
     alarms = Alarms(_id_of(watchman))
-    bus.on_publish(_witness(digests, gate, _id_of(gate_agent), alarms))
+    witnesses: list[Witness] = []
+    bus.on_publish(_witness(digests, gate, _id_of(gate_agent), alarms, witnesses))
     parts = Parts(
         bus=bus,
         clock=clock,
@@ -121,7 +128,7 @@ def assemble(
         fear_agent=_id_of(_first_of_kind(members, "fear_analyzer", "FearAnalyzer")),
         ego_agent=_id_of(_first_of_kind(members, "ego_processor", "EgoProcessor")),
     )
-    return Swarm(config, source, parts, digests, members, context, alarms)
+    return Swarm(config, source, parts, digests, members, context, alarms, witnesses)
 
 
 def _gate(agent: Member | None) -> GateFollower:
@@ -134,8 +141,12 @@ def _gate(agent: Member | None) -> GateFollower:
 
 
 def _witness(
-    digests: RunDigests, gate: GateFollower, gate_agent: str | None, alarms: Alarms
-) -> Callable[[str, int, Mapping[str, Any]], None]:
+    digests: RunDigests,
+    gate: GateFollower,
+    gate_agent: str | None,
+    alarms: Alarms,
+    others: Sequence[Witness],
+) -> Witness:
     """Sees every published delta: the digests take all, gate and alarms what is theirs."""
 
     def witness(source: str, ts: int, delta: Mapping[str, Any]) -> None:
@@ -144,6 +155,8 @@ def _witness(
             gate.stir()
         elif source == alarms.source:
             alarms.heard(ts, delta)
+        for other in others:
+            other(source, ts, delta)
 
     return witness
 
@@ -163,6 +176,7 @@ def _enlist(
         kind=member.kind,
         interests=member.agent_interests,
         on_tick=handlers.on_tick,
+        on_signal=handlers.on_signal,
         schema=member.bus_schema,
         policy=AgentPolicy(cadence_ns=max(member.cadence_ns, context.bar_ns)),
         factory=member.reborn,
@@ -190,7 +204,7 @@ def _order_path(
     )
     return OrderPath(
         run_id,
-        Ledger(instruments, config.account.balance),
+        Ledger(instruments, config.account.balance, config.account.currency),
         venue,
         Limits(limits),
         Gateway(),

@@ -65,6 +65,7 @@ class Packet(msgspec.Struct, frozen=True):
     series_names: tuple[str, ...]
     series: np.ndarray
     series_known: np.ndarray
+    series_sources: tuple[tuple[str, ...], ...]
     floats: np.ndarray
     ints: np.ndarray
     present: np.ndarray
@@ -139,6 +140,7 @@ def packed(
         series_names=tuple(series),
         series=_stack([one.value[row] for one in series.values()], symbols, np.float64),
         series_known=_stack([one.known_at[row] for one in series.values()], symbols, np.int64),
+        series_sources=tuple(one.sources for one in series.values()),
         floats=_stack([getattr(market, name)[row] for name in _FLOATS], symbols, np.float64),
         ints=_stack([getattr(market, name)[row] for name in _INTS], symbols, np.int64),
         present=market.present[row],
@@ -181,7 +183,9 @@ def unpacked(packet: Packet) -> TickView:
     floats = {name: packet.floats[n : n + 1] for n, name in enumerate(_FLOATS)}
     ints = {name: packet.ints[n : n + 1] for n, name in enumerate(_INTS)}
     series = {
-        name: Series(packet.series[n : n + 1], packet.series_known[n : n + 1])
+        name: Series(
+            packet.series[n : n + 1], packet.series_known[n : n + 1], packet.series_sources[n]
+        )
         for n, name in enumerate(packet.series_names)
     }
     ts = np.array([packet.ts], dtype=np.int64)
@@ -210,7 +214,8 @@ def make(
     handle: ProcessHandle, checkpoint: bytes | None, terms: Terms, voters: Sequence[str]
 ) -> Handlers:
     """Build the agent in its own process and attach it."""
-    return Handlers(on_tick=_Resident(handle, checkpoint, terms, voters).on_tick)
+    resident = _Resident(handle, checkpoint, terms, voters)
+    return Handlers(on_tick=resident.on_tick, on_signal=resident.on_signal)
 
 
 class _Resident:
@@ -256,9 +261,11 @@ class _Resident:
         member.bind(cast(Any, handle), handle.clock, rng, context)
         if checkpoint is not None:
             self._continue(checkpoint, rng)
-        called = member.handlers().on_tick
-        assert called is not None
-        self._called: Callable[[TickView], Any] = called
+        handlers = member.handlers()
+        assert handlers.on_tick is not None
+        assert handlers.on_signal is not None
+        self._called: Callable[[TickView], Any] = handlers.on_tick
+        self.on_signal = handlers.on_signal
 
     async def on_tick(self, packet: Packet) -> None:
         """One tick; now and then followed by a checkpoint."""

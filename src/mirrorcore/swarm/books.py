@@ -96,8 +96,16 @@ class Books:
             mark=self._price(order.symbol, order.mark or None),
             bound=self._price(order.symbol, order.bound),
             refused=self._price(order.symbol, order.refused),
+            average=self._average(client_id),
             updated=order.updated,
         )
+
+    def _average(self, client_id: str) -> Decimal | None:
+        fills = [self.fills[fill_id] for fill_id in self.fills_of(client_id)]
+        if len({fill.price_ticks for fill in fills}) <= 1:
+            return self._price(fills[0].symbol, fills[0].price_ticks) if fills else None
+        worth = sum(fill.lots * self.units.price(fill.symbol, fill.price_ticks) for fill in fills)
+        return Decimal(f"{worth / sum(fill.lots for fill in fills):.10g}")
 
     def fill_facts(self, fill_id: str) -> FillFacts:
         fill = self.fills[fill_id]

@@ -23,7 +23,7 @@ from mirrorcore.swarm.engine import Engine
 from mirrorcore.swarm.members import Member
 from mirrorcore.syncbus import LifeState, SyncBus
 
-LAYOUT = 2
+LAYOUT = 3
 """Number of the form described here; another one is not read."""
 
 _ALIVE = (LifeState.RUNNING, LifeState.PROBING, LifeState.PAUSED)

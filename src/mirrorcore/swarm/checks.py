@@ -30,13 +30,14 @@ from mirrorcore.journal import JournalReader, RunStatus
 from mirrorcore.market.block import Ints, MarketBlock
 from mirrorcore.market.intake import IntakeReport
 from mirrorcore.swarm.assembly import Swarm, assemble
+from mirrorcore.swarm.driving import drive
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Engine
 from mirrorcore.swarm.pace import HistoryPace
 from mirrorcore.swarm.recorder import Recorder
 from mirrorcore.swarm.recruiting import recruit
 from mirrorcore.swarm.replay import Progress, replay_history
-from mirrorcore.swarm.run import drive
 from mirrorcore.swarm.sources import open_source
+from mirrorcore.trading.currencies import Rates
 from mirrorcore.trading.units import Units
 
 
@@ -149,6 +150,9 @@ def check_accounting(
     last, first = Fraction(results.equity[-1]), Fraction(results.initial_equity)
     close = Fraction(1, 10**9) * first
     pnl = sum((Fraction(trade.pnl) for trade in results.trades), Fraction(0))
+    pnl += sum((Fraction(row.translation) for row in results.cash), Fraction(0))
+    paid = {row.currency: row.fees for row in results.cash}
+    paid = paid or {results.currency: results.costs.fees_paid}
     checks = {
         "the ledger's two sums agree after every fill, to the last unit": (
             results.accounting_residual == 0
@@ -156,7 +160,9 @@ def check_accounting(
         "a second bookkeeping from the journal ends at the same equity": (
             abs(books.equity - last) <= close
         ),
-        "and at the same fees": abs(books.fees - Fraction(results.costs.fees_paid)) <= close,
+        "and at the same fees": all(
+            abs(books.fees[currency] - Fraction(fees)) <= close for currency, fees in paid.items()
+        ),
         "trades add up to the change of equity": abs(pnl - (last - first)) <= close,
         "the journal's hash chain holds": chain.holds,
         "no delivery on the bus is unaccounted for": not any(
@@ -174,31 +180,44 @@ def check_accounting(
 @dataclass(frozen=True, slots=True)
 class _Books:
     equity: Fraction
-    fees: Fraction
+    fees: Mapping[str, Fraction]
 
 
 def _second_books(
     fills: Sequence[Sequence[Any]], source: HistorySource, config: RunConfig
 ) -> _Books:
-    """Cash and positions from the journalled fills alone, in fractions."""
-    cash, fees = Fraction(config.account.balance), Fraction(0)
+    """Cash and positions from the journalled fills alone, in fractions, currency by currency."""
+    units = Units(source.instruments, config.account.currency)
+    cash = dict.fromkeys(units.currencies, Fraction(0))
+    fees = dict(cash)
+    cash[units.currency] += Fraction(config.account.balance)
     held = [Fraction(0)] * len(source.symbols)
-    unit = Fraction(1, 10 ** Units(source.instruments).places)
+    unit = Fraction(1, 10**units.places)
     for _, _, symbol, _, _, lots, price, fee, _ in fills:
         instrument = source.instruments[symbol]
         quantity = int(lots) * Fraction(instrument.lot) * Fraction(instrument.multiplier)
-        cash -= quantity * price * Fraction(instrument.tick) + int(fee) * unit
-        fees += int(fee) * unit
+        cash[instrument.settlement] -= quantity * price * Fraction(instrument.tick)
+        cash[instrument.settlement] -= int(fee) * unit
+        fees[instrument.settlement] += int(fee) * unit
         held[symbol] += quantity
     closes = [0.0] * len(source.symbols)
     for block in source.blocks():
         for symbol in range(len(closes)):
             known = block.close[block.present[:, symbol], symbol]
             closes[symbol] = float(known[-1]) if len(known) else closes[symbol]
+    last = [0] * len(closes)
     for symbol, close in enumerate(closes):
         tick = Fraction(source.instruments[symbol].tick)
-        cash += held[symbol] * round(Fraction(close) / tick) * tick
-    return _Books(cash, fees)
+        last[symbol] = round(Fraction(close) / tick)
+        cash[source.instruments[symbol].settlement] += held[symbol] * last[symbol] * tick
+    rates = Rates(units).at(last)
+    return _Books(
+        sum(
+            (cash[name] * Fraction(*rate) for name, rate in zip(cash, rates, strict=True) if rate),
+            Fraction(0),
+        ),
+        fees,
+    )
 
 
 class Shortened:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 from mirrorcore.config.model import RunConfig
 from mirrorcore.errors import MirrorCoreError
 from mirrorcore.swarm.checks import Shortened, run_through
-from mirrorcore.swarm.run import agent_files
+from mirrorcore.swarm.identity import agent_files
 from mirrorcore.swarm.sources import open_source
 
 Without = tuple[str, ...]
@@ -108,11 +109,20 @@ def _undisturbed() -> Iterator[None]:
     what nobody can use. Processes started meanwhile never hear of Ctrl-C; what it means is decided
     where it was asked for."""
     resource_tracker.ensure_running()  # it would let the signals through when it starts
+    came: list[int] = []
+    # A mask is a thread's own, and libraries have threads: what they let through waits here.
+    main = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+    handlers = [signal.signal(number, lambda told, _: came.append(told)) for number in numbers]
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for told in dict.fromkeys(came):
+            signal.raise_signal(told)
 
 
 class _Worker:

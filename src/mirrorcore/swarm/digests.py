@@ -17,6 +17,8 @@ import numpy as np
 from mirrorcore.market.block import Floats, Ints
 
 _SIZE = 16
+_GATHERED = 128
+"""Rows hashed at once; they wait as bytes, those of each agent by themselves."""
 
 
 class Digest:
@@ -41,7 +43,7 @@ class Digest:
         if self._cuts and ts > self._cuts[0]:
             self._cut(ts)
         self._rows.append(row)
-        if len(self._rows) >= 1024:
+        if len(self._rows) >= _GATHERED:
             self._flush()
 
     def add_rows(self, ts: Ints, table: Floats) -> None:

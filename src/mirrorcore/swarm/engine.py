@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,6 +32,9 @@ from mirrorcore.syncbus import BusEvent, SyncBus
 from mirrorcore.trading.limits import freshness
 from mirrorcore.trading.path import OrderPath
 from mirrorcore.trading.venue import SimulatedVenue
+
+EXIT = "exit"
+"""The cause of a lock under which a symbol's position is closed as well."""
 
 CHECKPOINT_TICKS = 4096
 """Agents are checkpointed at tick numbers that are multiples of this, however blocks are cut."""
@@ -115,8 +118,27 @@ class Engine:
         self._target_row: Floats = np.zeros(symbols)
         self._share = -1.0
         self._late: deque[list[float]] = deque([[0.0] * symbols] * delay)
+        self.halted: dict[int, str] = {}
+        """Symbols that take no new risk, with the cause; whoever drives the engine keeps it."""
+        self.locks: dict[int, str] = {}
+        """Symbols an operator has locked: ``paused`` takes no new risk, ``exit`` is closed too."""
+        self.flattening = False
+        """Whether every position is closed, tick by tick, although the gateway is halted."""
+        self.half_done = False
+        """Whether a block has been begun and not finished: whoever breaks in leaves it so."""
+        self._authority = parts.path.gateway.claim_stop_authority()
+        self.between: Callable[[int], object] | None = None
+        """Called now and then between the turns of two agents within a tick, with the number of
+        this pause within the tick: a stop does not wait until all have had their turn."""
+        self._pauses = 0
+        self.warmed: MarketBlock | None = None
+        """The last block of the warm-up, for whoever shows what came before the run."""
         self.learned: tuple[Floats, Floats] | None = None
         """Scores and paper results of the voters when the run began, from the warm-up."""
+
+    def observe(self, observer: Observer) -> None:
+        """One more that is called with each finished block, after the others."""
+        self._observers = (*self._observers, observer)
 
     def warm(self, block: MarketBlock) -> None:
         """History before the run begins: features and votes learn from it, nothing is traded."""
@@ -135,6 +157,7 @@ class Engine:
         parts.clock.advance_to(int(block.ts[-1]))
         parts.bus.reach(len(block) - 1)
         parts.bus.end_block()
+        self.warmed = block
         self._mark(block)
         if stage.conclusions.scores:
             self.learned = (stage.conclusions.scores[-1], stage.conclusions.voter_pnl[-1])
@@ -154,12 +177,14 @@ class Engine:
 
     async def run(self, block: MarketBlock, pace: Pace) -> None:
         """One block, tick by tick; cut where agents are checkpointed."""
+        self.half_done = True
         first, rows = 0, len(block)
         while first < rows:
             left = CHECKPOINT_TICKS - (block.index + first) % CHECKPOINT_TICKS
             stop = min(rows, first + left)
             await self._run(block.rows(first, stop) if stop - first < rows else block, pace)
             first = stop
+        self.half_done = False
 
     async def _run(self, block: MarketBlock, pace: Pace) -> None:
         parts = self._parts
@@ -173,6 +198,7 @@ class Engine:
         due_rows = self._due_rows(block)
         for row, ts in enumerate(block.ts.tolist()):
             await pace.reach(block.index + row, ts)
+            self._pauses = 0
             self._open(record, row, ts)
             due = due_rows.get(row)
             if due or stage.bar_by_bar or not stage.decided_ahead:
@@ -241,9 +267,14 @@ class Engine:
         performance, execution = parts.views.publish(row, record.equity[-1], self._peak, due)
         tick = record.block.index + row
         view = TickView(tick, ts, row, record.stage.market, performance, execution)
-        self._bus.tick(view, due)
+        self._bus.tick(view, due, self._pause)
         if self._bus.unconcluded:
             await pace.quiet(tick, phase)
+
+    def _pause(self) -> None:
+        pause, self._pauses = self._pauses, self._pauses + 1
+        if self.between is not None:
+            self.between(pause)
 
     def _collect_votes(self, stage: Stage) -> None:
         """Take over the votes of agents that speak tick by tick; a first vote makes a voter."""
@@ -292,7 +323,13 @@ class Engine:
             wanted = self._late.popleft()
         if gate.silent:
             wanted = self._not_growing(wanted, record.prices[row])
-        self._path.step(ts, wanted, record.prices[row], record.equity[-1], fresh)
+        halted = self.halted
+        if self.locks:
+            halted = {**halted, **self.locks}
+            wanted = [0.0 if self.locks.get(s) == EXIT else w for s, w in enumerate(wanted)]
+        self._path.step(ts, wanted, record.prices[row], record.equity[-1], fresh, halted or None)
+        if self.flattening:
+            self._path.flatten(ts, record.prices[row], self._authority)
         record.shares.append(gate.share)
         record.moods.append(self._mood)
 
@@ -331,6 +368,8 @@ class Engine:
             "target_row": self._target_row,
             "share": self._share,
             "late": list(self._late),
+            "locks": [list(lock) for lock in self.locks.items()],
+            "flattening": self.flattening,
             "learned": None if self.learned is None else list(self.learned),
         }
 
@@ -343,6 +382,8 @@ class Engine:
         self._wanted, self._target_row = memory["wanted"], memory["target_row"]
         self._share = memory["share"]
         self._late = deque(memory["late"])
+        self.locks = dict(memory["locks"])
+        self.flattening = memory["flattening"]
         learned = memory["learned"]
         self.learned = None if learned is None else (learned[0], learned[1])
 

@@ -14,6 +14,7 @@ class PositionTape:
     """Observes a run; keeps positions, marks and equity of every tick."""
 
     def __init__(self, swarm: Swarm) -> None:
+        self._rates = swarm.parts.path.ledger.rates
         units = swarm.parts.path.ledger.units
         self._value = np.array(units.value, dtype=np.float64)
         self._held: tuple[int, ...] = (0,) * len(units)
@@ -31,7 +32,8 @@ class PositionTape:
             lots[row:changed] = self._held
             row, self._held = changed, held
         lots[row:] = self._held
-        self._lots.append(lots)
+        # In the account's currency, as equity is.
+        self._lots.append(lots if self._rates is None else lots * self._rates.matrix(prices))
         self._prices.append(prices)
         self._equity.append(np.array(record.equity, dtype=np.float64))
         self._first = self._first or int(record.block.ts[0])

@@ -18,8 +18,8 @@ from typing import Any
 from mirrorcore.config import load_config
 from mirrorcore.errors import MirrorCoreError
 from mirrorcore.report.trials import daily_of
+from mirrorcore.swarm.identity import trial_key
 from mirrorcore.swarm.replay import replay_history
-from mirrorcore.swarm.run import trial_key
 
 STOPPED = 130
 

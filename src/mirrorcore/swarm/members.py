@@ -103,6 +103,8 @@ class Member:
 
     recipe: Recipe | None = None
     """How it is built elsewhere."""
+    heard: int = 0
+    """Number of the last signal it has acknowledged."""
     away: bool = False
     """Whether the agent lives in a process of its own; then ``agent`` is not what is called."""
 
@@ -165,11 +167,19 @@ class Member:
 
     def handlers(self) -> Handlers:
         if self.form is Form.BLOCK:
-            return Handlers()
+            return Handlers(on_signal=self._signal)
         call = self._tick if self.form is Form.TICK else self._guide_tick
         if self.drill is not None and self.drill.kind == "hang":
-            return Handlers(on_tick=self._hanging_tick)
-        return Handlers(on_tick=call)
+            return Handlers(on_tick=self._hanging_tick, on_signal=self._signal)
+        return Handlers(on_tick=call, on_signal=self._signal)
+
+    def _signal(self, command: Any) -> None:
+        """Tell the agent; that it came back is its acknowledgement."""
+        hook = getattr(self.agent, "on_signal", None)
+        if hook is not None:
+            self._own(hook, command)
+        # One that was given over the bus itself has no number.
+        self.heard = max(self.heard, command.params.get("number", 0))
 
     async def _hanging_tick(self, view: TickView) -> None:
         assert self.drill is not None
@@ -207,6 +217,8 @@ class Member:
     async def _guide_tick(self, view: TickView) -> None:
         self._strike(view.index)
         assert self.context is not None
+        assert self.handle is not None
+        self.handle.acknowledge()  # what it asks for of others' states is as they are then
         market = self._seen(view.market, view.row)
         data: dict[str, Any] = dict(market.view(view.row, self.context.symbols))
         data["performance"] = view.performance

@@ -11,6 +11,7 @@ import numpy as np
 
 from mirrorcore.report.results import (
     AgentRecord,
+    CashRecord,
     CostRecord,
     IntakeRecord,
     LimitRecord,
@@ -26,7 +27,9 @@ from mirrorcore.swarm.members import Member
 from mirrorcore.swarm.recorder import Recorder
 from mirrorcore.swarm.skill import skills
 from mirrorcore.swarm.swarm_outcome import swarm_record, voter_path
+from mirrorcore.trading.currencies import worth
 from mirrorcore.trading.hits import LimitHit
+from mirrorcore.trading.ledger import Ledger
 from mirrorcore.trading.trades import Trade, trade_row
 from mirrorcore.trading.units import exact_decimal
 
@@ -86,11 +89,37 @@ def results_of(
         fills=recorder.fill_count,
         swarm=swarm_record(swarm, recorder, lives, skilled, gained),
         voters=voter_path(swarm, ends, net),
+        cash=_cash(ledger, recorder.last_prices),
+    )
+
+
+def _cash(ledger: Ledger, prices: Sequence[int]) -> tuple[CashRecord, ...]:
+    """The account by currency, where it has several."""
+    if ledger.rates is None:
+        return ()
+    scale = float(10**ledger.units.places)
+    gains = ledger.translated_by_currency(prices)
+    amounts, results = ledger.amounts(prices), ledger.results(prices)
+    return tuple(
+        CashRecord(
+            currency=currency,
+            cash=ledger.balances[number] / scale,
+            positions=(amounts[number] - ledger.balances[number]) / scale,
+            results=results[number] / scale,
+            fees=ledger.fees_paid[number] / scale,
+            # A currency that never had a rate has never been touched.
+            rate=0.0 if rate is None else rate[0] / rate[1],
+            worth=0.0 if rate is None else worth(amounts[number], rate) / scale,
+            translation=gains[number] / scale,
+        )
+        for number, (currency, rate) in enumerate(
+            zip(ledger.units.currencies, ledger.rates.at(prices), strict=True)
+        )
     )
 
 
 def _residual(swarm: Swarm, recorder: Recorder) -> Decimal:
-    """The largest difference of the ledger's two sums, in settlement currency."""
+    """The largest difference of the ledger's two sums, in the account's currency."""
     ledger = swarm.parts.path.ledger
     worst = max(abs(ledger.residual(recorder.last_prices)), recorder.worst_residual)
     return exact_decimal(worst, ledger.units.places) if worst else Decimal(0)
@@ -107,6 +136,7 @@ def _trade(trade: Trade, swarm: Swarm, recorder: Recorder, ended: int) -> TradeR
     prices = recorder.last_prices
     units = swarm.parts.path.ledger.units
     row = trade_row(trade, units)
+    net, (up, down) = swarm.parts.path.ledger.in_account(trade, prices)
     mark = units.price(trade.symbol, prices[trade.symbol])
     return TradeRecord(
         id=f"T{trade.number}",
@@ -117,10 +147,10 @@ def _trade(trade: Trade, swarm: Swarm, recorder: Recorder, ended: int) -> TradeR
         open_price=float(row["open_rate"]),
         close_price=float(mark if trade.is_open else row["close_rate"]),
         quantity=row["amount"],
-        pnl=float(row["profit_abs"]),
+        pnl=float(exact_decimal(net, units.places)),
         pnl_ratio=row["profit_ratio"],
-        fees=float(row["fee_open"] + row["fee_close"]),
-        slippage=float(row["slippage"]),
+        fees=float(row["fee_open"] + row["fee_close"]) * up / down,
+        slippage=float(row["slippage"]) * up / down,
         is_open=trade.is_open,
         voters=_leading(recorder, swarm.context.voters, trade.opened),
     )

@@ -7,7 +7,6 @@ so that the run can be repeated to the same fingerprint.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import Callable, Sequence
 
@@ -15,10 +14,12 @@ from mirrorcore.clock import SECOND, PacedClock, Stopwatch
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.errors import DataError
+from mirrorcore.swarm.control.stop_signs import listening
+from mirrorcore.swarm.driving import Attach, carry_out_attended
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Engine
 from mirrorcore.swarm.pace import PaperPace
 from mirrorcore.swarm.replay import Progress
-from mirrorcore.swarm.run import Run, RunOutcome, carry_out
+from mirrorcore.swarm.run import Run, RunOutcome
 from mirrorcore.swarm.sources import open_source
 from mirrorcore.swarm.stalls import PAPER_DEADLINE_NS, watching
 from mirrorcore.swarm.watching import SwarmSnapshot, look
@@ -35,6 +36,7 @@ def run_paper(
     warm: Progress | None = None,
     watch: Callable[[SwarmSnapshot], None] | None = None,
     stalled: StallCallback | None = None,
+    attach: Attach | None = None,
 ) -> RunOutcome:
     """Trade on paper until the source ends, ``seconds`` of wall time pass, or Ctrl-C.
 
@@ -45,6 +47,7 @@ def run_paper(
     warm: told of the progress of the warm-up.
     watch: shown the swarm after each tick.
     stalled: told at once, from another thread, of an agent that holds up the run.
+    attach: opens doors to the run before its first tick; they are closed when it has ended.
     """
     source = source or open_source(config)
     first = config.paper.warmup // source.bar_ns if start_tick is None else start_tick
@@ -54,17 +57,19 @@ def run_paper(
             f"the market has {total} ticks and the warm-up alone needs {first}",
             hint="shorten paper.warmup or give a longer history",
         )
-    run = Run.open(
-        config,
-        source,
-        mode="paper",
-        full=True,
-        without=without,
-        notes={"start_tick": first},
-        processes=True,
-    )
-    with watching(run.swarm, PAPER_DEADLINE_NS, stalled):
-        return carry_out(run, asyncio.new_event_loop(), _trade(run, first, seconds, warm, watch))
+    with listening() as signalled:
+        run = Run.open(
+            config,
+            source,
+            mode="paper",
+            full=True,
+            without=without,
+            notes={"start_tick": first},
+            processes=True,
+        )
+        with watching(run.swarm, PAPER_DEADLINE_NS, stalled):
+            work = _trade(run, first, seconds, warm, watch)
+            return carry_out_attended(run, asyncio.new_event_loop(), work, attach, signalled)
 
 
 async def _trade(
@@ -90,22 +95,17 @@ async def _trade(
             pace = PaperPace(parts.bus, parts.clock, wall, run.scribe.admission)
             watch_over = Stopwatch()
         left = seconds - watch_over.wall_ns() / SECOND if seconds > 0 else math.inf
-        if not await _due(pace.seconds_until(ts), left, run.stop):
+        wait = pace.seconds_until(ts)
+        if not await run.control.idle(min(wait, max(left, 0.0)), run.stop) or wait > left:
             return
         run.scribe.inputs(block)
         await run.engine.run(block, pace)
         source.verdicts.check()
+        run.control.changed()
         if watch is not None:
             watch(look(run))
         if 0 < seconds <= watch_over.wall_ns() / SECOND:
             return
-
-
-async def _due(wait: float, left: float, stop: asyncio.Event) -> bool:
-    """Wait for the next tick; False where the time is up before it or the run is to stop."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), min(wait, max(left, 0.0)))
-    return wait <= left and not stop.is_set()
 
 
 def warm_up(

@@ -7,6 +7,7 @@
 ``O17/1``, ``5f2c9a01-17/1``   its first fill
 ``D1234``, ``D1234 BTC/USDT``  the decision at tick 1234, about a symbol
 ``2025-03-01T12:05 BTC/USDT``  the decision at that instant (UTC), or at the last tick before it
+``last``                       the trade that was closed last, else the last order, else decision
 =============================  ==================================================================
 """
 
@@ -23,8 +24,11 @@ from mirrorcore.errors import UsageError
 from mirrorcore.market.instruments import canonical_symbol
 from mirrorcore.swarm.books import Books
 from mirrorcore.swarm.recorded import Recorded
+from mirrorcore.trading.orders import Order
 
-FORMS = "T12 (a trade), O17 (an order), O17/1 (a fill), D1234 or 2025-03-01T12:05 (a decision)"
+FORMS = (
+    "T12 (a trade), O17 (an order), O17/1 (a fill), D1234 or 2025-03-01T12:05 (a decision), or last"
+)
 _NUMBERED = re.compile(r"([TtOoDd])(\d+)(?:/(\d+))?")
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?")
 
@@ -46,6 +50,8 @@ class Question:
 def read_question(text: str, recorded: Recorded, books: Books) -> Question:
     """The question that ``text`` asks of this run; UsageError says what there is instead."""
     words = text.strip()
+    if words == "last":
+        return _last(recorded, books)
     instant = _INSTANT.match(words)
     if instant and words[instant.end() :][:1] in ("", " "):
         symbol = _symbol(words[instant.end() :].strip(), recorded)
@@ -67,6 +73,23 @@ def read_question(text: str, recorded: Recorded, books: Books) -> Question:
             f"run {recorded.info.id} has no order O{number}", hint=_orders_there_are(books)
         )
     return _order(found[0], fill, books)
+
+
+def _last(recorded: Recorded, books: Books) -> Question:
+    """What happened last: a trade closed, else an order placed, else a decision made."""
+    facts = [(number, books.trade_facts(number)) for number in books.trades]
+    closed = [(fact.closed, number) for number, fact in facts if fact.closed is not None]
+    if closed:
+        return Question("trade", number=max(closed)[1])
+    if books.orders:
+        return Question("order", order=max(books.orders.values(), key=_sequence).client_id)
+    if not recorded.notes:
+        raise UsageError(f"run {recorded.info.id} has not decided anything yet")
+    return Question("decision", tick=recorded.notes[-1].stop - 1)
+
+
+def _sequence(order: Order) -> int:
+    return order.sequence
 
 
 def _trade(number: int, recorded: Recorded, books: Books) -> Question:

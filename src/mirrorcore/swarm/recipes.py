@@ -18,6 +18,9 @@ from mirrorcore.agents.roster import construct, load_agent_class, parameters
 from mirrorcore.errors import ConfigError
 from mirrorcore.swarm.members import Form, form_of
 
+BELIEFS = ("log_volatility", "trend")
+"""What an agent may declare to believe about the market."""
+
 
 class Recipe(msgspec.Struct, frozen=True):
     """An agent of the roster (``kind``), or the class in a ``file`` of the user's own.
@@ -72,6 +75,8 @@ class Description(msgspec.Struct, frozen=True):
     data_interests: tuple[str, ...]
     agent_interests: tuple[str, ...]
     schema: Mapping[str, StateField]
+    acts_with: tuple[str, ...] = ()
+    believes: Mapping[str, Mapping[str, float]] = {}
 
 
 def describe(agent_id: str, agent: Any) -> Description:
@@ -86,6 +91,8 @@ def describe(agent_id: str, agent: Any) -> Description:
         data_interests=tuple(getattr(agent, "data_interests", ())),
         agent_interests=tuple(getattr(agent, "agent_interests", ())),
         schema=schema,
+        acts_with=tuple(getattr(agent, "acts_with", ())),
+        believes=_believed(agent_id, agent, schema),
     )
 
 
@@ -103,6 +110,27 @@ def _declared_vote(agent_id: str, agent: Any, schema: Mapping[str, StateField]) 
         )
     # One in blocks says beforehand what it publishes: with a forecast it votes unless it denies it.
     return votes if votes is not None else forecast is not None and forecast.shape == "symbols"
+
+
+def _believed(
+    agent_id: str, agent: Any, schema: Mapping[str, StateField]
+) -> Mapping[str, Mapping[str, float]]:
+    """What its class declares to believe about the market, of fields that it publishes."""
+    declared = getattr(type(agent), "believes", {})
+    named = isinstance(declared, Mapping) and all(isinstance(f, Mapping) for f in declared.values())
+    if not named or not set(declared) <= set(BELIEFS):
+        raise ConfigError(
+            f"agent {agent_id!r}: the class's believes is {declared!r}",
+            hint='a mapping such as {"log_volatility": {"field": weight}}, or "trend", or both',
+        )
+    fields = [field for thing in declared.values() for field in thing]
+    unknown = [field for field in fields if schema and field not in schema]
+    if unknown:
+        raise ConfigError(
+            f"agent {agent_id!r} believes by {', '.join(unknown)}, which it does not publish",
+            hint="name fields of its state: " + ", ".join(schema),
+        )
+    return {thing: dict(fields) for thing, fields in declared.items()}
 
 
 def _schema(agent_id: str, agent: Any) -> Mapping[str, StateField]:

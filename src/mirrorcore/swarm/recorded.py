@@ -16,11 +16,13 @@ from mirrorcore.journal import JournalError, JournalReader, RunInfo
 from mirrorcore.market.block import MarketBlock
 from mirrorcore.market.merge import TickAssembler
 from mirrorcore.market.records import Record
+from mirrorcore.swarm.control.actions import Command
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS
 from mirrorcore.swarm.environment import package_versions, processor_class
-from mirrorcore.swarm.rerun import recorded_config
-from mirrorcore.swarm.run import agent_files
-from mirrorcore.swarm.sources import open_source
+from mirrorcore.swarm.identity import agent_files
+from mirrorcore.swarm.rerun import begun_at, commands_of, halts_of, recorded_config
+from mirrorcore.swarm.sources import recorded_source
+from mirrorcore.trading.units import Units
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Recorded:
         try:
             self._check_chain()
             self.config: RunConfig = recorded_config(info, info.path.parent)
-            self.source: HistorySource = open_source(self.config)
+            self.source: HistorySource = recorded_source(info, self.config)
             self._check_market()
         except BaseException:
             self.reader.close()
@@ -90,6 +92,11 @@ class Recorded:
             )
 
     @cached_property
+    def units(self) -> Units:
+        """The steps the run counted in."""
+        return Units(self.source.instruments, self.config.account.currency)
+
+    @cached_property
     def notes(self) -> list[BlockNote]:
         """The journalled blocks, in order."""
         found = []
@@ -123,6 +130,11 @@ class Recorded:
         body = entry.body
         return (body["tick"], body["state"]) if body["tick"] <= note.first else None
 
+    def began(self, first: MarketBlock) -> int:
+        """The instant at which the run began, one bar before its ``first`` block of history."""
+        told = begun_at(self.reader, self.source.bar_ns) if self.by_records else None
+        return int(first.ts[0]) - self.source.bar_ns if told is None else told
+
     def blocks(self, start: int) -> Iterator[MarketBlock]:
         """The market of the run from tick ``start`` on."""
         if not self.by_records:
@@ -140,6 +152,19 @@ class Recorded:
             (entry.body["tick"], entry.body["phase"]): tuple(entry.body["agents"])
             for entry in self.reader.entries("admission")
         }
+
+    def commands(self) -> list[Command]:
+        """What operators did while it went on."""
+        return commands_of(self.reader)
+
+    def halted_at(self, tick: int) -> dict[int, str]:
+        """Symbols that took no new risk at a tick, with the cause."""
+        told = [at for at in self._halts if at <= tick]
+        return self._halts[max(told)] if told else {}
+
+    @cached_property
+    def _halts(self) -> dict[int, dict[int, str]]:
+        return halts_of(self.reader)
 
     @cached_property
     def changes(self) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,17 +18,29 @@ from mirrorcore.swarm.engine import BlockRecord
 from mirrorcore.trading.hits import LimitHit
 from mirrorcore.trading.orders import Fill, Order
 
+_Column = TypeVar("_Column", Ints, Floats)
+
 COLUMNS = ("equity", "shadow_equity", "benchmark", "gross", "net", "gate", "fear", "confidence")
+
+
+_PARTS = 256
+"""Arrays of a column before they become one: a tick of its own takes 8 bytes then, not 100."""
 
 
 @dataclass(slots=True)
 class Columns:
-    """The results table as it grows, one array a block."""
+    """The results table as it grows: an array a block, many small ones joined."""
 
     ts: list[Ints] = field(default_factory=list)
     values: dict[str, list[Floats]] = field(default_factory=lambda: {name: [] for name in COLUMNS})
     weight_ts: list[int] = field(default_factory=list)
     weights: list[Floats] = field(default_factory=list)
+
+    def add(self, ts: Ints, rows: Mapping[str, Floats]) -> None:
+        """The rows of one block: ``ts`` (T,) and each column (T,)."""
+        _append(self.ts, ts)
+        for name, values in rows.items():
+            _append(self.values[name], values)
 
     def joined(self, name: str) -> Floats:
         parts = self.values[name]
@@ -35,6 +48,12 @@ class Columns:
 
     def instants(self) -> Ints:
         return np.concatenate(self.ts) if self.ts else np.empty(0, dtype=np.int64)
+
+
+def _append(parts: list[_Column], values: _Column) -> None:
+    parts.append(values)
+    if len(parts) >= _PARTS:
+        parts[:] = [np.concatenate(parts)]
 
 
 @dataclass(slots=True)
@@ -73,6 +92,8 @@ class Recorder:
         self.contributions = Contributions(len(swarm.context.symbols))
         self.daily = Daily()
         self.block_digest = ""
+        self.latest: tuple[BlockRecord, Drained] | None = None
+        """The last block and what left the order path in it, for whoever shows the run."""
 
     def begin(self, learned: tuple[Floats, Floats] | None) -> None:
         """The run begins here: what the warm-up did is not its doing."""
@@ -106,6 +127,7 @@ class Recorder:
         self.symbol_bars += int(np.count_nonzero(block.present))
         self.last_prices = record.prices[-1]
         self.worst_residual = max(self.worst_residual, record.worst_residual)
+        self.latest = record, drained
         return drained
 
     def _drain(self, *, final: bool = False) -> Drained:
@@ -122,32 +144,39 @@ class Recorder:
 
     def finish(self) -> Drained:
         """The run is over: what has not left the order path yet."""
-        return self._drain(final=True)
+        drained = self._drain(final=True)
+        if self.latest is not None:
+            self.latest = self.latest[0], drained
+        return drained
 
     def _tabulate(self, record: BlockRecord, shares: Floats) -> None:
-        made, columns = record.stage.conclusions, self.columns
+        made = record.stage.conclusions
         prices = np.array(record.prices, dtype=np.float64)
         equity = np.array([amount / self._scale for amount in record.equity])
         initial = self._path.ledger.initial / self._scale
-        exposure = self._exposure(record, prices)
+        rates = self._path.ledger.rates
+        # Prices in the account's currency; where there is one alone, the prices.
+        counted = prices if rates is None else prices * rates.matrix(prices)
+        exposure = self._exposure(record, counted)
         against = np.maximum(equity, initial * 1e-9)[:, None]
         moods = np.array(record.moods)
         self.contributions.update(made.pulls, equity * shares, prices)
-        columns.ts.append(record.block.ts)
-        for name, values in (
-            ("equity", equity),
-            ("shadow_equity", made.shadow_equity / self._shadow_base * initial),
-            ("benchmark", self._benchmark(prices) * initial),
-            ("gross", np.abs(exposure / against).sum(axis=1)),
-            ("net", (exposure / against).sum(axis=1)),
-            ("gate", shares),
-            ("fear", moods[:, 0]),
-            ("confidence", moods[:, 1]),
-        ):
-            columns.values[name].append(values)
+        self.columns.add(
+            record.block.ts,
+            {
+                "equity": equity,
+                "shadow_equity": made.shadow_equity / self._shadow_base * initial,
+                "benchmark": self._benchmark(counted) * initial,
+                "gross": np.abs(exposure / against).sum(axis=1),
+                "net": (exposure / against).sum(axis=1),
+                "gate": shares,
+                "fear": moods[:, 0],
+                "confidence": moods[:, 1],
+            },
+        )
 
     def _exposure(self, record: BlockRecord, prices: Floats) -> Floats:
-        """(T, S) notional of each position at the mark, in settlement currency."""
+        """(T, S) notional of each position at the mark, in the account's currency."""
         lots = np.empty_like(prices)
         row = 0
         for changed, held in record.held:

@@ -8,9 +8,10 @@ from mirrorcore.clock import VirtualClock, VirtualTimeLoop
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.swarm.assembly import Swarm
+from mirrorcore.swarm.driving import carry_out
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Observer
 from mirrorcore.swarm.pace import HistoryPace
-from mirrorcore.swarm.run import Run, RunOutcome, carry_out
+from mirrorcore.swarm.run import Run, RunOutcome
 from mirrorcore.swarm.sources import open_source
 from mirrorcore.swarm.stalls import HISTORY_DEADLINE_NS, obey, watching
 from mirrorcore.syncbus import Stall, StallCallback

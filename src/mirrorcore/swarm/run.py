@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import json
-import signal
-import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 import mirrorcore
 from mirrorcore.clock import Stopwatch
-from mirrorcore.config import choice_hash, config_hash, to_toml
+from mirrorcore.config import config_hash
 from mirrorcore.config.model import RunConfig
+from mirrorcore.data_sources.running.health import SourceHealth
 from mirrorcore.data_sources.source import HistorySource
+from mirrorcore.emergence.record import Found
 from mirrorcore.journal import Journal, JournalFullError, RunDirectory, RunRegistry, RunStatus
+from mirrorcore.recent import Remarks
 from mirrorcore.report.metrics import daily_closes, daily_returns, with_start
 from mirrorcore.report.results import RunIdentity, RunResults
 from mirrorcore.report.store import save_results
 from mirrorcore.report.trials import daily_of, track_of
 from mirrorcore.swarm.assembly import Swarm, assemble
 from mirrorcore.swarm.checkpoint import capture
+from mirrorcore.swarm.control.control import Control
 from mirrorcore.swarm.digests import fingerprint
+from mirrorcore.swarm.emergence.baseline import LEARNED
+from mirrorcore.swarm.emergence.baseline import NAME as BASELINE
+from mirrorcore.swarm.emergence.watch import EmergenceWatch
+from mirrorcore.swarm.emergence.written import body_of
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, BlockRecord, Engine, Observer
-from mirrorcore.swarm.environment import package_versions, peak_memory_mb, processor_class
+from mirrorcore.swarm.environment import peak_memory_mb
+from mirrorcore.swarm.identity import identity_of
 from mirrorcore.swarm.lives import LifeLog
 from mirrorcore.swarm.outcome import results_of
 from mirrorcore.swarm.recorder import Recorder
 from mirrorcore.swarm.scribe import Scribe
 from mirrorcore.swarm.stalls import forget_random
 from mirrorcore.syncbus import BusEvent, EventKind, Stall
+
+_WARNINGS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,7 @@ class Run:
         notes: Mapping[str, Any],
         delay: int = 0,
         observe: Callable[[Swarm], Observer] | None = None,
+        watched: bool = False,
     ) -> None:
         self.folder = folder
         self.config = config
@@ -78,9 +88,21 @@ class Run:
         self.engine = Engine(swarm.parts, [self.scribe, self, *watching], delay=delay)
         self.lives = LifeLog()
         self.mode = mode
-        self.warnings: list[str] = []
+        self.warnings = Remarks(_WARNINGS)
+        """What the reader of the report has to know, each once; from any thread."""
+        self.sources: Callable[[], Mapping[str, SourceHealth]] = dict
+        """How the sources of a live run do; none in others."""
         self.stop = asyncio.Event()
         """Set by Ctrl-C; the run ends at the next place where nothing is half done."""
+        self.control = Control(self)
+        self.emergence: EmergenceWatch | None = None
+        """What watches for behaviour nobody wrote; None where nobody is to."""
+        if watched:
+            self.emergence = EmergenceWatch(
+                swarm, config.emergence, self._on_finding, self.warnings.append
+            )
+            self.scribe.on_command.append(self.emergence.command)
+            self.engine.observe(self.emergence)
         self._journal = journal
         self._watch = Stopwatch()
         self._notes = dict(notes)
@@ -104,27 +126,22 @@ class Run:
         processes: bool = False,
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
-        inputs = {source.name: source.digest(), **agent_files(config)}
+        emergence = config.emergence
+        watched = (
+            emergence.enabled
+            and bool(emergence.detectors)
+            and (emergence.history or "start_tick" in (notes or {}))
+        )
+        identity = {**identity_of(config, source, without, delay), **(notes or {})}
         source.verdicts.check(least=0)
-        assemble(config, source, "trial", without=without, processes=processes)
+        trial = assemble(config, source, "trial", without=without, processes=processes)
+        if watched:
+            EmergenceWatch(trial, config.emergence).abandon()
         registry = RunRegistry(config.storage.runs)
-        identity = {
-            "config": to_toml(config),
-            "config_hash": config_hash(config),
-            "trial": trial_key(config, without, delay),
-            "without": list(without),
-            "versions": package_versions(),
-            "processor": processor_class(),
-            "seed": config.seed,
-            "source": source.name,
-            "symbols": list(source.symbols),
-            "bar_ns": source.bar_ns,
-            "inputs": inputs,
-            **({"delay_ticks": delay} if delay else {}),
-            **(notes or {}),
-        }
         folder = registry.create(mode, identity)
         try:
+            if watched and emergence.learned is not None:
+                shutil.copyfile(emergence.learned, folder.path / LEARNED)
             swarm = assemble(config, source, folder.id, without=without, processes=processes)
             journal = Journal.create(folder.journal)
             journal.append("run", 0, identity)
@@ -141,12 +158,15 @@ class Run:
             notes=identity,
             delay=delay,
             observe=observe,
+            watched=watched,
         )
 
     def begin(self, instant: int, tick: int = 0) -> None:
         """The instant at which the run holds its initial equity, and its first tick."""
         self._start = instant
+        self.control.tick = tick
         self.swarm.parts.clock.advance_to(instant)
+        self.scribe.begin(tick)
         self.recorder.begin(self.engine.learned)
         self.engine.save_checkpoints()
         if tick:
@@ -155,9 +175,16 @@ class Run:
         bus = self.swarm.parts.bus
         self.lives.calls_before = {name: bus.statistics(name).calls for name in bus.agent_ids}
 
+    @property
+    def started(self) -> int:
+        """The instant at which the run held its initial equity."""
+        return self._start
+
     def block(self, record: BlockRecord) -> None:
         """A block is finished and written down; now and then the whole swarm is as well."""
         ended = record.block.index + len(record.block)
+        self.control.tick = ended
+        self.control.alerts.gateway(self.swarm.parts.path.gateway.changes)
         if ended % CHECKPOINT_TICKS == 0:
             self._checkpoint(ended)
 
@@ -168,6 +195,9 @@ class Run:
 
     def _on_event(self, event: BusEvent) -> None:
         self.lives.note(event)
+        self.control.alerts.life(event)
+        if self.emergence is not None:
+            self.emergence.life(event)
         if event.kind is EventKind.REGISTERED:
             return
         self.scribe.life(event)
@@ -177,9 +207,26 @@ class Run:
         self.warnings.append(f"agent {stall.agent_id}: call {stall.call} {stall.describe()}")
         forget_random(self.swarm, self.config.seed, stall)
 
+    def _on_finding(self, one: Found) -> Found:
+        """Write a finding down, and have an operator look at one that nothing explains."""
+        if not one.explained:
+            who = ", ".join(one.agents[:5])
+            number = self.control.alerts.finding(one.ts, who, f"{one.type}: {one.summary}")
+            one = msgspec.structs.replace(one, alert=number)
+        self.scribe.finding(one.ts, msgspec.to_builtins(one))
+        return one
+
     def finish(self, status: RunStatus = RunStatus.FINISHED) -> RunOutcome:
         """Close the books, write results and run.json, and let go of the folder."""
         swarm, recorder = self.swarm, self.recorder
+        self.control.close()
+        if self.emergence is not None:
+            self.emergence.close()
+            now = swarm.parts.clock.now()
+            self.scribe.finding(now, body_of(self.emergence.watched))
+            self.emergence.save(
+                self.folder.path / BASELINE, run=self.folder.id, version=mirrorcore.__version__
+            )
         swarm.parts.path.close(swarm.parts.clock.now())
         drained = recorder.finish()
         inputs = dict(self._notes["inputs"])
@@ -196,7 +243,7 @@ class Run:
                 f"the journal could not be written: its last {self.scribe.lost} entries are missing"
             )
         identity = self._identity(status, mark, parts)
-        results = results_of(swarm, recorder, identity, self.lives, self.warnings)
+        results = results_of(swarm, recorder, identity, self.lives, self.warnings.told())
         save_results(results, self.folder.path)
         self.folder.finish(
             status,
@@ -204,12 +251,25 @@ class Run:
             parts=parts,
             journal_head=self._journal.head,
             ticks=recorder.ticks,
+            **self._troubles(),
             track=asdict(track_of(daily_of(results))),
         )
         return RunOutcome(self.folder.id, self.folder.path, results, parts)
 
+    def _troubles(self) -> dict[str, Any]:
+        """What of the run a repetition cannot know: what was half done when somebody broke in, and
+        what its journal could not be told."""
+        broken = {"broken_off": True} if self.engine.half_done else {}
+        if self.scribe.troubled_at is None and not self.scribe.lost:
+            return broken
+        full = {"since": self.scribe.troubled_at, "lost": self.scribe.lost}
+        return {**broken, "journal_full": full}
+
     def abort(self) -> None:
         """The run cannot go on: what was journalled stays, the folder says it failed."""
+        self.control.close()
+        if self.emergence is not None:
+            self.emergence.abandon()
         try:
             self._journal.close()
         except JournalFullError:
@@ -252,84 +312,3 @@ class Run:
             symbol_bars=recorder.symbol_bars,
             ticks=recorder.ticks,
         )
-
-
-def trial_key(config: RunConfig, without: Sequence[str] = (), delay: int = 0) -> str:
-    """Names what was tried: runs with one key differ in seed, place or market alone."""
-    left_out = sorted({*config.agents.without, *without})
-    agents = config.agents.model_copy(update={"without": ()})
-    plain = config.model_copy(update={"agents": agents})
-    told = [choice_hash(plain), left_out, sorted(agent_files(config).items()), delay]
-    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
-
-
-def agent_files(config: RunConfig) -> dict[str, str]:
-    """Digests of the files users' own agents come from: another agent is another run."""
-    return {
-        f"agent {entry.id}": hashlib.sha256(entry.file.read_bytes()).hexdigest()
-        for entry in config.agent
-        if entry.file is not None and entry.file.is_file()
-    }
-
-
-_FAREWELL = 1.0
-"""Seconds of the loop's time that cancelled agents have to end."""
-
-
-def drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
-    """Run ``work`` to its end on ``loop``, cancel what is left over, and close the loop."""
-    try:
-        loop.run_until_complete(work)
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            # An agent may ignore that; it is not waited for beyond its farewell.
-            loop.run_until_complete(asyncio.wait(left, timeout=_FAREWELL))
-        loop.close()
-
-
-def carry_out(
-    run: Run, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]
-) -> RunOutcome:
-    """Drive ``work`` and end the run as it deserves: finished, interrupted or failed."""
-    with _stopping(loop, run.stop):
-        try:
-            drive(loop, work)
-        except KeyboardInterrupt:
-            return run.finish(RunStatus.INTERRUPTED)
-        except BaseException:
-            run.abort()
-            raise
-        finally:
-            run.swarm.parts.bus.isolation.close()
-        stopped = run.stop.is_set()
-        return run.finish(RunStatus.INTERRUPTED if stopped else RunStatus.FINISHED)
-
-
-@contextlib.contextmanager
-def _stopping(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[None]:
-    """Ctrl-C or SIGTERM sets ``stop`` instead of breaking into what is being done; twice breaks.
-
-    Signals belong to the main thread; in any other this changes nothing.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(_number: int, _frame: object) -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        stop.set()
-        with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody to wake
-            loop.call_soon_threadsafe(stop.set)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.errors import ConfigError
+from mirrorcore.journal import RunInfo
 from mirrorcore.market.instruments import Instrument, undescribed
 
 
@@ -23,12 +24,31 @@ def open_source(config: RunConfig) -> HistorySource:
             ic=market.ic,
             swap_ns=market.swap,
         )
+    if market.source == "exchange":
+        raise ConfigError(
+            "a live market has no history to replay",
+            hint="'mirrorcore run' trades on it; such a run can be repeated and explained",
+        )
     if market.directory is None:
         raise ConfigError(
             "a recorded market needs a folder of candles",
             hint="give --data DIR, or market.directory in the configuration",
         )
     return _recorded(config)
+
+
+def recorded_source(info: RunInfo, config: RunConfig) -> HistorySource:
+    """The market a recorded run was made on; for a live run what it kept of it."""
+    if config.market.source == "exchange":
+        from mirrorcore.swarm.live_history import LiveHistory
+
+        return LiveHistory.load(info.path)
+    return open_source(config)
+
+
+def configured_instruments(config: RunConfig) -> list[Instrument]:
+    """Those of ``[[instruments]]``."""
+    return [_instrument(config, index) for index in range(len(config.instruments))]
 
 
 def _recorded(config: RunConfig) -> HistorySource:
@@ -45,7 +65,7 @@ def _recorded(config: RunConfig) -> HistorySource:
         timerange=str(market.timerange) if market.timerange else None,
         pattern=market.pattern,
         timestamp_unit=None if market.unit == "auto" else market.unit,
-        instruments=[_instrument(config, index) for index in range(len(config.instruments))],
+        instruments=configured_instruments(config),
         sparse=market.sparse,
         series=[
             SeriesFile(
@@ -55,6 +75,8 @@ def _recorded(config: RunConfig) -> HistorySource:
                 value=series.value,
                 lag_ns=series.lag,
                 symbol=series.symbol,
+                where=series.where,
+                released=series.released,
             )
             for series in market.series
         ],

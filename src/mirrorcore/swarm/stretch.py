@@ -19,13 +19,14 @@ from mirrorcore.clock import VirtualClock, VirtualTimeLoop
 from mirrorcore.market.block import MarketBlock
 from mirrorcore.swarm.assembly import Swarm, assemble
 from mirrorcore.swarm.checkpoint import restore
+from mirrorcore.swarm.control.effects import RecordedCommands
 from mirrorcore.swarm.digests import Digest
+from mirrorcore.swarm.driving import drive
 from mirrorcore.swarm.engine import BlockRecord, Engine, Pace
 from mirrorcore.swarm.pace import HistoryPace, RecordedPace
 from mirrorcore.swarm.paper import warm_up
 from mirrorcore.swarm.reads import Reads
 from mirrorcore.swarm.recorded import BlockNote, Recorded
-from mirrorcore.swarm.run import drive
 from mirrorcore.swarm.stalls import (
     HISTORY_DEADLINE_NS,
     PAPER_DEADLINE_NS,
@@ -185,16 +186,19 @@ def _run(
         for member in swarm.members:
             member.reads = Reads()
         begun = stretch.start is not None
+        operator = RecordedCommands(swarm, engine, recorded.commands())
         for block in recorded.blocks(start):
             if block.index >= stretch.stop:
                 return
             if not begun:
-                swarm.parts.clock.advance_to(int(block.ts[0]) - source.bar_ns)
+                swarm.parts.clock.advance_to(recorded.began(block))
                 engine.save_checkpoints()
                 begun = True
             rows = wanted(block)
             for piece in _pieces(recorded, block, stretch.stop, rows):
                 tape.cuts.clear()
+                engine.halted = recorded.halted_at(piece.index)
+                operator.before(piece.index)
                 await engine.run(piece, pace)
                 if piece.index - block.index in rows:
                     assert tape.last is not None

@@ -17,7 +17,7 @@ from mirrorcore.agents.desk.patience import Patience
 from mirrorcore.clock import DAY, YEAR
 from mirrorcore.market.block import Floats, MarketBlock
 from mirrorcore.market.features.filters import Ema
-from mirrorcore.trading.shadow import ShadowBook, ShadowResult
+from mirrorcore.trading.shadow import ShadowBook
 
 _CLIP = 3.0
 _WIDEST_BAND = 0.5
@@ -54,6 +54,8 @@ class VoterBooks:
         self._smoothing_bars = smoothing_ns / bar_ns
         self._band = band
         self._books: list[_Books] = []
+        self.held: Floats = np.zeros((0, symbols, 0))
+        """(T, S, N) weights decided at the ticks of the last update."""
 
     def admit(self, voters: int = 1) -> None:
         """Open books for so many more voters."""
@@ -79,13 +81,17 @@ class VoterBooks:
         excess = np.where(np.isfinite(votes), votes - 0.5, 0.0)
         unit = np.divide(self._unit, vol, out=np.zeros_like(vol), where=vol > 0)
         totals = np.zeros((len(votes), 2, votes.shape[2]))
+        held = [np.zeros((*votes.shape[:2], 0))]
         first = 0
         for books in self._books:
             mine = slice(first, first + books.voters)
-            result = books.update(block, excess[:, :, mine], unit)
+            decided = books.decide(excess[:, :, mine], unit)
+            held.append(decided)
+            result = books.book.update(block, decided)
             totals[:, 0, mine] = result.total_gross
             totals[:, 1, mine] = result.total_net
             first += books.voters
+        self.held = held[1] if len(held) == 2 else np.concatenate(held, axis=2)
         return totals
 
     def checkpoint(self) -> dict[str, Any]:
@@ -109,7 +115,8 @@ class _Books:
     patience: Patience
     cap: float
 
-    def update(self, block: MarketBlock, excess: Floats, unit: Floats) -> ShadowResult:
+    def decide(self, excess: Floats, unit: Floats) -> Floats:
+        """(T, S, N) the weights to hold from the next bars on."""
         ticks, symbols, voters = excess.shape
         summed = self.typical(np.add.reduce(np.abs(excess), axis=1) / symbols)
         # What the average has seen so far: without it a young book would be three times too large.
@@ -118,8 +125,8 @@ class _Books:
         # Where a price hardly moves a position would be without bound.
         wanted = np.clip(np.clip(strength, -_CLIP, _CLIP) * unit[:, :, None], -self.cap, self.cap)
         typical = np.repeat(np.minimum(unit, self.cap / _CLIP), voters, axis=1)
-        held = self.patience(wanted.reshape(ticks, -1), typical)
-        return self.book.update(block, held.reshape(ticks, symbols, voters))
+        held: Floats = self.patience(wanted.reshape(ticks, -1), typical)
+        return held.reshape(ticks, symbols, voters)
 
     def checkpoint(self) -> dict[str, Any]:
         return {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mirrorcore.swarm.members import Member
 from mirrorcore.swarm.run import Run
-from mirrorcore.swarm.votes import read_vote
 
-_EVENTS = 6
+_EVENTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def look(run: Run) -> SwarmSnapshot:
         agents=tuple(_row(run, member) for member in swarm.members),
         events=tuple(
             f"{event.agent_id}: {event.kind} {event.detail}".rstrip()
-            for event in run.lives.events[-_EVENTS:]
+            for event in list(run.lives.events)[-_EVENTS:]
         ),
     )
 
@@ -89,8 +91,7 @@ def _row(run: Run, member: Member) -> AgentRow:
     bus, agent_id = run.swarm.parts.bus, member.agent_id
     counts = bus.statistics(agent_id)
     state = bus.read(agent_id).state
-    vote = read_vote(state, run.swarm.context.symbols)
-    spoken = vote[np.isfinite(vote)] if vote is not None and member.votes is not False else None
+    lean = None if member.votes is False else lean_of(state, run.swarm.context.symbols)
     return AgentRow(
         id=agent_id,
         kind=member.kind,
@@ -99,18 +100,55 @@ def _row(run: Run, member: Member) -> AgentRow:
         calls=counts.calls - run.lives.calls_before.get(agent_id, 0),
         failures=counts.failures,
         restarts=counts.restarts,
-        confidence=_number(state.get("confidence")),
-        lean=float(2.0 * spoken.mean() - 1.0) if spoken is not None and spoken.size else None,
+        confidence=_known(confidence_of(state.get("confidence"))),
+        lean=_known(lean),
         pnl=_paper_result(run, agent_id),
         last_error=run.lives.last_error.get(agent_id, ""),
     )
 
 
-def _number(value: object) -> float | None:
+def _known(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else value
+
+
+def confidence_of(value: Any) -> float:
+    """A published confidence as one number, NaN for none; of an array the mean of what is known."""
+    if type(value) is float:
+        return value if math.isfinite(value) else math.nan
     if isinstance(value, np.ndarray):
-        known = value[np.isfinite(value)]
-        return float(known.mean()) if known.size else None
-    return float(value) if isinstance(value, int | float) else None
+        known = [one for one in value.ravel().tolist() if isinstance(one, int | float)]
+        return _mean([one for one in known if math.isfinite(one)])
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def lean_of(fields: Mapping[str, Any], symbols: Sequence[str]) -> float | None:
+    """The mean of a vote over the symbols, −1 down to 1 up; None where there is no vote in
+    ``fields``, NaN where it says nothing. Read as :func:`~mirrorcore.swarm.votes.read_vote` does.
+    """
+    if "forecast" in fields:
+        said = _spoken(fields["forecast"], symbols)
+        return 2.0 * _mean([one for one in said if 0.0 <= one <= 1.0]) - 1.0
+    if "signal" in fields:
+        said = _spoken(fields["signal"], symbols)
+        return _mean([one for one in said if -1.0 <= one <= 1.0])
+    return None
+
+
+def _spoken(value: Any, symbols: Sequence[str]) -> list[Any]:
+    """What a vote says of the symbols it speaks of, not yet judged."""
+    if type(value) is float:
+        return [value]
+    if isinstance(value, np.ndarray):
+        fits = value.shape == (len(symbols),) and value.dtype.kind in "fiub"
+        return value.tolist() if fits else []
+    if isinstance(value, Mapping):
+        told = (value.get(symbol) for symbol in symbols)
+        return [one for one in told if isinstance(one, int | float | np.number)]
+    return [value] if isinstance(value, int | float) else []
+
+
+def _mean(known: Sequence[float]) -> float:
+    return float(sum(known) / len(known)) if known else math.nan
 
 
 def _paper_result(run: Run, agent_id: str) -> float | None:

@@ -24,7 +24,6 @@ from mirrorcore.swarm.questions import Question, read_question
 from mirrorcore.swarm.recorded import BlockNote, Recorded
 from mirrorcore.swarm.stretch import Again, Cut, run_again
 from mirrorcore.trading.orders import INTENT, Order
-from mirrorcore.trading.units import Units
 
 
 def explain(info: RunInfo, question: str) -> Explanation:
@@ -41,7 +40,7 @@ def explain(info: RunInfo, question: str) -> Explanation:
 def explain_all(info: RunInfo, questions: Sequence[str]) -> list[Explanation]:
     """Several answers at once: what they have in common is run again once."""
     with Recorded(info) as recorded:
-        books = Books(recorded.reader, Units(recorded.source.instruments))
+        books = Books(recorded.reader, recorded.units)
         asked = [read_question(text, recorded, books) for text in questions]
         wishes = [_wishes(question, books) for question in asked]
         everything = [wish for group in wishes for wish in group]
@@ -55,7 +54,7 @@ def explain_all(info: RunInfo, questions: Sequence[str]) -> list[Explanation]:
 def what_there_is(info: RunInfo, most: int) -> tuple[list[str], list[str], list[str]]:
     """Ids of the last trades, orders and decisions one may ask for, without running anything."""
     with Recorded(info) as recorded:
-        books = Books(recorded.reader, Units(recorded.source.instruments))
+        books = Books(recorded.reader, recorded.units)
         trades = [
             f"{fact.id} {fact.side} {fact.symbol}"
             for number in list(books.trades)[-most:]
@@ -201,11 +200,14 @@ def _answer(
         headline = decision_headline(decisions[0])
     elif question.kind == "trade":
         trade = books.trade_facts(question.number)
+        # Amounts of single trades are in what their symbol settles in.
+        currency = books.units.currency_of(books.trades[question.number].symbol)
         identity, fills = trade.id, list(trade.fills)
         orders = list(dict.fromkeys(books.fills[name].client_id for name in fills))
         headline = trade_headline(trade, decisions[0], currency)
     else:
         orders = [question.order]
+        currency = books.units.currency_of(books.orders[question.order].symbol)
         fills = [question.fill] if question.fill else list(books.fills_of(question.order))
         identity = question.fill or question.order
         told = tuple(books.fill_facts(name) for name in fills)

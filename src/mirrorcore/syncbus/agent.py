@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from decimal import getcontext, setcontext
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,17 +36,30 @@ class Handlers(msgspec.Struct, frozen=True):
     on_signal: Handler | None = None
 
 
+def _own(context: Context) -> Context:
+    """A copy; also of what the one variable refers to whose value is changed in place."""
+    own = context.copy()
+    if any(variable.name == "decimal_context" for variable in own):
+        own.run(_own_decimals)
+    return own
+
+
+def _own_decimals() -> None:
+    setcontext(getcontext().copy())
+
+
 class Agent:
     """One registered agent. ``token`` is what a handle must hold to act for it; None: nobody."""
 
     __slots__ = (
+        "_latency",
+        "_state",
         "agent_id",
         "ahead",
         "blocked",
         "breaker",
         "busy",
         "checkpoint",
-        "context",
         "essential",
         "expired",
         "factory",
@@ -58,7 +72,6 @@ class Agent:
         "index",
         "interests",
         "kind",
-        "latency",
         "lossless_accepted",
         "lossless_dead",
         "lossless_failed",
@@ -70,6 +83,7 @@ class Agent:
         "paused",
         "policy",
         "refused",
+        "registered_in",
         "restarts",
         "rng",
         "sender",
@@ -81,7 +95,6 @@ class Agent:
         "staged_publishes",
         "staging",
         "stall",
-        "state",
         "success_rate",
         "token",
         "window",
@@ -111,8 +124,9 @@ class Agent:
         self.handlers = handlers
         self.interests = interests
         self.policy = policy
-        # Its tasks begin with the variables of whoever registered it, whoever publishes.
-        self.context = copy_context()
+        # Its code begins with the context variables of whoever registered it, and what it sets is
+        # its own: nobody else sees it, and its next incarnation does not either.
+        self.registered_in = copy_context()
         self.factory = factory
         self.essential = essential
         self.mailbox = Mailbox(
@@ -121,6 +135,7 @@ class Agent:
             on_update=handlers.on_update,
             turn=turn,
             brisk_ns=policy.deadline_ns // 16,
+            context=_own(self.registered_in),
         )
         self.breaker = Breaker(policy.breaker, policy.cadence_ns)
         self.window = RestartWindow(policy.restart, policy.cadence_ns)
@@ -142,13 +157,41 @@ class Agent:
         self.stall: Stall | None = None
         self.sender = ""
         self.rng: np.random.Generator | None = None
-        self.latency = [0] * BUCKETS
+        self._latency = [0] * BUCKETS
         self.spare: HandlerTask | None = None
         self.success_rate = SuccessRate()
         self.failures = self.restarts = self.expired = self.blocked = self.zombies = 0
         self.skipped = self.refused = self.ahead = 0
         self.lossless_accepted = self.lossless_handled = 0
         self.lossless_failed = self.lossless_dead = 0
+
+    @property
+    def state(self) -> LifeState:
+        return self._state
+
+    @state.setter
+    def state(self, state: LifeState) -> None:
+        self._state = state
+        self.mailbox.probing = state is LifeState.PROBING
+
+    @property
+    def context(self) -> Context:
+        """In which its code runs."""
+        return self.mailbox.context
+
+    @property
+    def latency(self) -> list[int]:
+        """How many of its calls took 2^(n-1) .. 2^n ns, by n."""
+        mailbox = self.mailbox
+        self._latency[mailbox.bucket] += mailbox.in_bucket
+        mailbox.in_bucket = 0
+        return self._latency
+
+    def fill(self, bucket: int, calls: int) -> None:
+        """``calls`` calls of another bucket of its latencies than the last ones."""
+        mailbox = self.mailbox
+        self._latency[mailbox.bucket] += mailbox.in_bucket
+        mailbox.bucket, mailbox.in_bucket = bucket, calls
 
     @property
     def status(self) -> LifeState:
@@ -179,6 +222,11 @@ class Agent:
             under_way.append(self.busy)
         explained = self.lossless_handled + self.lossless_failed + self.lossless_dead
         return self.lossless_accepted - explained - self.mailbox.inbox_length - len(under_way)
+
+    def begin_anew(self) -> None:
+        """A new incarnation: nothing of the context variables and tasks of the last one."""
+        self.mailbox.context = _own(self.registered_in)
+        self.spare = None
 
     def generator(self, seed: int) -> np.random.Generator:
         """Its own stream of random numbers, keyed by seed and id alone."""

@@ -132,6 +132,10 @@ class Breaker:
         cap = max(policy.cap_ns, policy.cap_cadences * cadence)
         return min(cap, base << min(self.level, 40))
 
+    def forget(self) -> None:
+        """A clean sheet by command: what failed so far counts no more."""
+        self._run, self.level, self._failed_at = 0, 0, None
+
     def half_open(self) -> None:
         """Let calls pass on probation."""
         self._step(BreakerState.HALF_OPEN)

@@ -184,6 +184,12 @@ class BusCore(Ticks, Inspection):
         self._dispatcher.nudge()
         return done
 
+    def reset_breaker(self, agent_id: str) -> bool:
+        """Forget an agent's failures; one that is down is tried again, False where that fails."""
+        done = self._supervisor.reset_breaker(self._agent(agent_id))
+        self._dispatcher.nudge()
+        return done
+
     # -- messages -----------------------------------------------------------------------------
 
     def send(self, target: str, message: Any, *, sender: str = "") -> None:

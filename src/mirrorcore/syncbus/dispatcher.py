@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import copy_context
 from functools import partial
+from threading import get_ident
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,8 @@ class Dispatcher:
 
     def __init__(self, clock: Clock, policy: BusPolicy, *, manual: bool) -> None:
         self._clock = clock
-        self._context = copy_context()  # not that of the agent whose publish happens to come first
+        # Not the context of the agent whose publish happens to come first.
+        self._context = copy_context()
         self._policy = policy
         self._wall_deadlines = not isinstance(clock, VirtualClock)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,7 +105,7 @@ class Dispatcher:
         self.critical: deque[Agent] = deque()
         self.current: Agent | None = None
         self.window = Window()
-        self._within: list[Agent] = []
+        self._within: list[Agent | None] = []  # who published, from call to call within it
         self.completions: list[Agent] = []
         self.watched: dict[str, Agent] = {}
         self.on_quiet: list[asyncio.Future[None]] = []
@@ -118,13 +120,18 @@ class Dispatcher:
     def busy(self) -> bool:
         return bool(self.ready or self.critical)
 
+    @property
+    def expects_turn(self) -> bool:
+        """Whether agents wait, and this event loop is about to come round for them."""
+        return self._loop is not None and bool(self.ready)
+
     def arm(self) -> None:
         """Work has appeared: have the running event loop, if there is one, come round for it."""
         loop = _get_running_loop()
         if loop is not None and not self.armed:
             self.armed = True
             self._loop = loop
-            loop.call_soon(self._loop_turn, context=self._context.copy())
+            loop.call_soon(self._loop_turn, context=self._context)
 
     def announce(self, agent: Agent) -> None:
         """A signal waits for ``agent``: whoever is being called now is interrupted for it."""
@@ -151,6 +158,7 @@ class Dispatcher:
             raise BusError("an agent's handler cannot drive the bus that called it")
         self._running = True
         self._serving = _get_running_loop()
+        self.window.thread_id = get_ident()
         armed, self.armed = self.armed, True
         try:
             return work()
@@ -215,14 +223,22 @@ class Dispatcher:
             if not ready:
                 break
             mailbox = ready.popleft()
+            if mailbox.waited:
+                mailbox.waited = False
+                if ready:
+                    ready.append(mailbox)
+                    continue
             if not mailbox.gated:
-                calls += turn(mailbox)
+                calls += mailbox.context.run(turn, mailbox)
         return calls
 
     # -- calling agents -----------------------------------------------------------------------
 
     def _turn(self, mailbox: Mailbox) -> int:  # noqa: PLR0912, PLR0915  # the hot path
-        """Some calls of one agent: its messages, then its dirty edges, oldest first."""
+        """Some calls of one agent: its messages, then its dirty edges, oldest first.
+
+        The whole turn runs in the agent's own context: entering it for each call would cost each.
+        """
         agent: Agent = mailbox.agent
         first = mailbox.calls
         turn = mailbox.turn
@@ -234,7 +250,6 @@ class Dispatcher:
             pending = mailbox.pending
             handler = mailbox.on_update
             if open_ and pending and handler is not None and mailbox.calls - first < turn:
-                probing = agent.state is LifeState.PROBING
                 if len(pending) <= turn:
                     mailbox.pending = []
                 else:
@@ -267,7 +282,7 @@ class Dispatcher:
                     else:
                         if result is not None:
                             self._returned(agent, result, None)
-                        elif probing:
+                        elif mailbox.probing:
                             self.supervisor.succeeded(agent)
                     if mailbox.urgent and not self._urgent(agent, first + turn):
                         break
@@ -283,10 +298,14 @@ class Dispatcher:
                 now = stamp_ns()
                 took = now - self._stamp
                 self._stamp = now
-                agent.latency[(took // calls).bit_length()] += calls
+                bucket = (took // calls).bit_length()
+                if bucket == mailbox.bucket:
+                    mailbox.in_bucket += calls
+                else:
+                    agent.fill(bucket, calls)
                 if took > mailbox.brisk_ns:
                     self._slow_turn(mailbox, took, calls)
-            if agent.fault is not None:
+            if mailbox.urgent and agent.fault is not None:
                 self._faulted(agent, agent.fault)
             if mailbox.gated or mailbox.inbox or mailbox.pending:
                 mailbox.rest()
@@ -304,7 +323,7 @@ class Dispatcher:
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
             if self.critical:
-                self.serve_critical()
+                self.serve_critical(agent)
                 self.current = agent
             if mailbox.gated:
                 return False
@@ -315,17 +334,32 @@ class Dispatcher:
                 return True
             self._deliver(agent, mailbox.inbox.popleft())
 
-    def call(self, agent: Agent, handler: Callable[..., Any], *args: Any) -> None:
-        """One call of ``agent`` outside its lanes (a tick)."""
+    def tick(self, agents: Sequence[Agent], view: Any) -> int:
+        """Call ``on_tick(view)`` of each of ``agents`` that may be called; how many there are."""
+        self._stamp = stamp_ns()
+        for agent in agents:
+            if self.critical:
+                self.serve_critical()
+                self._stamp = stamp_ns()
+            handler = agent.handlers.on_tick
+            if handler is None:
+                continue
+            if agent.mailbox.gated:
+                agent.skipped += 1
+            else:
+                self._call(agent, handler, view)
+        return len(agents)
+
+    def _call(self, agent: Agent, handler: Callable[[Any], Any], view: Any) -> None:
+        """One call outside the lanes; it begins where the one before ended."""
+        self.current = agent
         mailbox = agent.mailbox
-        outer, self.current = self.current, agent
         mailbox.calls += 1
         window = self.window
-        started = stamp_ns()
         window.agent = agent
         try:
             try:
-                result = handler(*args)
+                result = mailbox.context.run(handler, view)
             finally:
                 window.agent = None
         except BaseException as error:
@@ -336,12 +370,18 @@ class Dispatcher:
                 self._returned(agent, result, None)
             elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
-            took = stamp_ns() - started
-            agent.took(took)
-            if self._wall_deadlines and took > agent.policy.deadline_ns:
-                self._overran(agent)
         finally:
-            self.current = outer
+            self.current = None
+            now = stamp_ns()
+            took = now - self._stamp
+            self._stamp = now
+            bucket = took.bit_length()
+            if bucket == mailbox.bucket:
+                mailbox.in_bucket += 1
+            else:
+                agent.fill(bucket, 1)
+            if took > mailbox.brisk_ns and took > agent.policy.deadline_ns:
+                self._overran(agent)
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
                 self.supervisor.refresh_gate(agent)
@@ -350,6 +390,7 @@ class Dispatcher:
         """Deliver to ``edge`` within the publish under way; False where its agent has to wait.
 
         That is one which may not be called now, or whose own call led here, or too deep inside.
+        Nobody is called in a context that it is in already.
         """
         mailbox = edge.mailbox
         agent: Agent = mailbox.agent
@@ -364,12 +405,14 @@ class Dispatcher:
             return True
         window = self.window
         whose, self.current = window.agent, agent
-        self._within.append(agent)
+        if outer is None and not self._running:
+            window.thread_id = get_ident()
+        self._within.append(outer)
         mailbox.calls += 1
         window.agent = agent
         try:
             try:
-                result = handler(update)
+                result = agent.context.run(handler, update)
             finally:
                 window.agent = None
         except BaseException as error:
@@ -398,13 +441,16 @@ class Dispatcher:
             agent.skipped += 1
             return False, None
         outer, self.current = self.current, agent
+        # Within a call it may be its own, which is in its context already.
+        context = agent.context if outer is None else agent.context.copy()
         mailbox.calls += 1
         window = self.window
+        window.thread_id = get_ident()
         started = stamp_ns()
         window.agent = agent
         try:
             try:
-                result = function(*args)
+                result = context.run(function, *args)
             finally:
                 window.agent = None
         except BaseException as error:
@@ -429,11 +475,13 @@ class Dispatcher:
     ) -> Any:
         """Agent code that is run ahead of its turn, for ``rows`` calls at once."""
         window = self.window
+        context = agent.context.copy()
         agent.ahead = rows
+        window.thread_id = get_ident()
         window.agent = agent
         try:
             try:
-                return function(*args)
+                return context.run(function, *args)
             finally:
                 window.agent = None
         except AgentBlocked:
@@ -442,8 +490,16 @@ class Dispatcher:
         finally:
             agent.ahead = 0
 
-    def serve_critical(self) -> None:
-        """Deliver every signal that waits, oldest first."""
+    def serve_signals(self) -> None:
+        """Deliver what waits on critical lanes: while a tick pauses that alone, else all there is
+        to do."""
+        if self._running and self.current is None:
+            self.serve_critical()
+        else:
+            self.settle()
+
+    def serve_critical(self, inside: Agent | None = None) -> None:
+        """Deliver every signal that waits, oldest first; ``inside`` is in its context already."""
         critical = self.critical
         while critical:
             agent = critical.popleft()
@@ -460,7 +516,10 @@ class Dispatcher:
             self.window.agent = agent
             try:
                 try:
-                    result = handler(signal)
+                    if agent is inside:
+                        result = handler(signal)
+                    else:
+                        result = agent.context.run(handler, signal)
                 finally:
                     self.window.agent = None
             except BaseException as error:
@@ -480,7 +539,7 @@ class Dispatcher:
         """Its own time: not that of the agent whose turn was interrupted."""
         self._stamp += took
         agent.took(took)
-        if self._wall_deadlines and took > agent.policy.deadline_ns:
+        if took > agent.policy.deadline_ns:
             self._overran(agent)
 
     def _deliver(self, agent: Agent, envelope: Envelope) -> None:
@@ -535,7 +594,7 @@ class Dispatcher:
         self.window.agent = agent
         try:
             try:
-                waits = hasattr(result, "__await__")
+                waits = agent.context.copy().run(hasattr, result, "__await__")
             finally:
                 self.window.agent = None
         except BaseException as error:
@@ -556,7 +615,7 @@ class Dispatcher:
         task = agent.spare
         agent.spare = None
         if task is None or task.loop is not loop:
-            task = HandlerTask(agent, self.window, loop, self._finished, self._around)
+            task = HandlerTask(agent, self, loop)
         task.tag = None
         if task.start(coro, wanted=envelope is not None):
             error, value = task.error, task.value
@@ -583,10 +642,11 @@ class Dispatcher:
             agent.busy.deadline = _NEVER
 
     def _run_without_loop(self, agent: Agent, coro: Any, envelope: Envelope | None) -> None:
+        context = agent.context.copy()
         self.window.agent = agent
         try:
             try:
-                coro.send(None)
+                context.run(coro.send, None)
             finally:
                 self.window.agent = None
         except StopIteration as stop:
@@ -603,7 +663,7 @@ class Dispatcher:
                 waits.add_note(describe(error))
             self._done(agent, envelope, waits, None)
 
-    def _around(self, task: HandlerTask, step: Callable[[], None]) -> None:
+    def around(self, task: HandlerTask, step: Callable[[], None]) -> None:
         """A task goes on: its agent acts, unless it was given up."""
         agent: Agent = task.tag[0]
         outer, self.current = self.current, agent
@@ -623,7 +683,25 @@ class Dispatcher:
                 task.fault, agent.fault = agent.fault, None
         self.nudge()
 
-    def _finished(self, task: HandlerTask) -> None:
+    def follow(self, agent: Agent, callback: Callable[[Any], object], task: HandlerTask) -> None:
+        """A done-callback of a handler: watched like any code of its agent, and its errors told.
+
+        The call it belonged to has been judged before.
+        """
+        window = self.window
+        window.thread_id = get_ident()
+        window.agent = agent
+        try:
+            try:
+                callback(task)
+            finally:
+                window.agent = None
+        except BaseException as error:
+            window.agent = None
+            unless_operator(error)
+            self.supervisor.tell(agent, f"after a call: {describe(honest(error))}")
+
+    def finished(self, task: HandlerTask) -> None:
         agent: Agent = task.tag[0]
         if task.zombie:
             agent.zombies -= 1
@@ -641,6 +719,7 @@ class Dispatcher:
             agent.side_tasks.remove(task)
         else:
             agent.busy = None
+            agent.mailbox.waited = not self.manual
         if not agent.waiting:
             self.watched.pop(agent.agent_id, None)
         agent.took(stamp_ns() - task.started)
@@ -700,7 +779,7 @@ class Dispatcher:
 
     def _overran(self, agent: Agent) -> None:
         """A sync handler held the loop beyond its deadline; judged at the tick boundary."""
-        if not agent.down:
+        if self._wall_deadlines and not agent.down:
             agent.overrun = True
             self.watched[agent.agent_id] = agent
             self.supervisor.schedule_sweep()

@@ -6,7 +6,8 @@ buffer: views handed out before keep the old one alive and never change.
 
 from __future__ import annotations
 
-from array import array
+import struct
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import prod
@@ -24,6 +25,11 @@ _LARGEST = 1 << 1023
 """Beyond it an integer is no float."""
 
 
+_FEW = 8
+_COLUMN_BYTES = 1024
+"""A source remembers as many fields as have that much each within its cap, and a few at least."""
+
+_WEIGHTLESS: deque[int] = deque(maxlen=0)
 _NONE = -1
 STAGED_ROWS = 128
 _STAGED_BYTES = STAGED_ROWS * 16
@@ -40,21 +46,32 @@ class Series(msgspec.Struct, frozen=True, eq=False):
 
 
 class Column:
-    """The kept rows of one field."""
+    """The kept rows of one field.
 
-    __slots__ = ("_keep", "_start", "_stop", "_t", "_values")
+    Of values that are no numbers ``_held`` estimates the bytes in the buffer, ``_kept`` those of
+    the rows kept, ``_weights`` those of each; ``_most`` bounds them, but the newest is always kept.
+    """
+
+    __slots__ = (
+        "_held", "_keep", "_kept", "_most", "_start", "_stop", "_t", "_values", "_weights"
+    )  # fmt: skip
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], cap_bytes: int) -> None:
         width = prod(shape) * 8 + 8
+        if dtype.kind == "O":
+            cap_bytes //= 2  # the other half is for what the rows refer to
+        self._most = cap_bytes // 2
         self._keep = max(1, min(_MOST_ROWS, (cap_bytes - _STAGED_BYTES) // (2 * width)))
         rows = min(_FIRST_ROWS, 2 * self._keep)
         self._t = np.empty(rows, np.int64)
         self._values = np.empty((rows, *shape), dtype)
+        self._weights: deque[int] = deque() if dtype.kind == "O" else _WEIGHTLESS
+        self._held = self._kept = 0
         self._start = self._stop = 0
 
     @property
     def nbytes(self) -> int:
-        return self._t.nbytes + self._values.nbytes
+        return self._t.nbytes + self._values.nbytes + self._held
 
     def fits(self, value: Any) -> bool:
         """Whether ``value`` has the shape and kind of this column."""
@@ -68,6 +85,8 @@ class Column:
         self._values[self._stop] = value
         self._stop += 1
         self._trim()
+        if self.holds_objects:
+            self._weigh(value)
 
     def extend(self, t: npt.NDArray[np.int64], values: npt.NDArray[Any]) -> None:
         keep = self._keep
@@ -91,13 +110,18 @@ class Column:
         return Series(t, values)
 
     @property
+    def newest(self) -> int:
+        """When its newest row was published."""
+        return int(self._t[self._stop - 1])
+
+    @property
     def holds_objects(self) -> bool:
         return bool(self._values.dtype == object)
 
     def rebuilt(self, cap_bytes: int, *, as_objects: bool = False) -> Column:
         """The same rows, as many as fit, under another cap or for a field that changed its kind."""
         t, values = self._t[self._start : self._stop], self._values[self._start : self._stop]
-        if not as_objects:
+        if not (as_objects or self.holds_objects):
             column = Column(values.shape[1:], values.dtype, cap_bytes)
             column.extend(t, values)
             return column
@@ -110,6 +134,20 @@ class Column:
         if self._stop - self._start > self._keep:
             self._start = self._stop - self._keep
 
+    def _weigh(self, value: Any) -> None:
+        """The newest row holds ``value``: as many before it stay as are not too much together."""
+        weights, weight = self._weights, weight_of(value)
+        weights.append(weight)
+        self._held += weight
+        self._kept += weight
+        while len(weights) > 1 and (
+            self._kept > self._most or len(weights) > self._stop - self._start
+        ):
+            self._kept -= weights.popleft()
+        self._start = self._stop - len(weights)
+        if self._held > 2 * self._most and self._held > self._kept:
+            self._make_room(0)
+
     def _make_room(self, rows: int) -> None:
         kept = slice(max(self._start, self._stop + rows - self._keep), self._stop)
         count = max(0, kept.stop - kept.start)
@@ -120,6 +158,9 @@ class Column:
             t[:count] = self._t[kept]
             values[:count] = self._values[kept]
         self._t, self._values, self._start, self._stop = t, values, 0, count
+        while len(self._weights) > count:
+            self._kept -= self._weights.popleft()
+        self._held = self._kept
 
 
 class History:
@@ -127,13 +168,16 @@ class History:
 
     ``values(delta)`` are those of a delta that has the same ``width`` fields as the one published
     last, KeyError where it has others; no delta has the ``width`` where that one did not suit.
+    Whoever has seen that they are floats, each finite, may stage them by itself: one more entry in
+    ``times``, as many in ``staged`` as there are fields, a flush when there are ``rows`` of them.
 
     Most sources publish the same few fields again and again: those are staged row by row and moved
     to their columns many rows at a time, 128 of numbers, fewer of vectors.
     """
 
     __slots__ = (
-        "_cap_bytes", "_columns", "_names", "_room", "_rows", "_staged", "_times", "values", "width"
+        "_cap_bytes", "_columns", "_floats", "_heavy", "_names", "_room", "rows", "staged", "times",
+        "values", "width",
     )  # fmt: skip
 
     def __init__(self, cap_bytes: int) -> None:
@@ -141,11 +185,13 @@ class History:
         self._room = 4  # columns that share the cap
         self._columns: dict[str, Column] = {}
         self._names: tuple[str, ...] = ()
-        self._rows = STAGED_ROWS
+        self.rows = STAGED_ROWS
+        self._heavy = 0
+        self._floats = True
         self.width = _NONE
         self.values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = _nothing
-        self._staged: list[Any] = []
-        self._times: list[int] = []
+        self.staged: list[Any] = []
+        self.times: list[int] = []
 
     @property
     def nbytes(self) -> int:
@@ -167,6 +213,7 @@ class History:
                 pass
             else:
                 self.stage(t, values)
+                self._note_weight(values)
                 return True
         self.flush()
         self._expect(delta)
@@ -179,20 +226,40 @@ class History:
 
     def stage(self, t: int, values: tuple[Any, ...]) -> None:
         """One published delta of the same fields as the last one: their ``values``, in order."""
-        self._staged += values
-        times = self._times
-        times.append(t)
-        if len(times) >= self._rows:
+        self._floats = False
+        self.staged += values
+        self.times.append(t)
+        if len(self.times) >= self.rows:
+            self.flush()
+
+    def _note_weight(self, values: tuple[Any, ...]) -> None:
+        """What is staged is no number each, and must not become much before it is bounded."""
+        for value in values:
+            if type(value) not in _NUMBERS:
+                self._heavy += weight_of(value)
+        if self._heavy > _STAGED_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Move what is staged to its columns."""
-        times, names, rows = self._times, self._names, self._staged
+        self._heavy = 0
+        times, names, rows = self.times, self._names, self.staged
         if not times:
             return
         # A new column may make all of them smaller, which flushes what is staged.
-        self._times, self._staged = [], []
-        t = np.frombuffer(array("q", times), np.int64)
+        self.times, self.staged = [], []
+        t = np.array(times, np.int64)
+        floats, self._floats = self._floats, True
+        if floats:
+            table = _as_floats(rows).reshape(-1, len(names))
+            for number, name in enumerate(names):
+                column = self._column(name, rows[number])
+                if not column.holds_objects:
+                    column.extend(t, table[:, number])
+                    continue
+                for instant, value in zip(times, rows[number :: len(names)], strict=True):
+                    column.append(instant, value)
+            return
         for number, name in enumerate(names):
             values = rows[number :: len(names)]
             numbers = _numbers(values)
@@ -207,8 +274,8 @@ class History:
         """From now on deltas with the fields of this one are staged, if at least two fit in."""
         names = tuple(delta)
         widest = max((v.nbytes for v in delta.values() if isinstance(v, np.ndarray)), default=8)
-        self._rows = min(STAGED_ROWS, _STAGED_BYTES // (widest + 8))
-        if self._rows < 2:
+        self.rows = min(STAGED_ROWS, _STAGED_BYTES // (widest + 8))
+        if self.rows < 2:
             names = ()
         self._names = names
         self.width = len(names) or _NONE
@@ -248,6 +315,9 @@ class History:
     def _column(self, name: str, value: Any) -> Column:
         column = self._columns.get(name)
         if column is None:
+            if len(self._columns) >= max(_FEW, self._cap_bytes // _COLUMN_BYTES):
+                # Names without end must not cost memory without end.
+                del self._columns[min(self._columns, key=lambda name: self._columns[name].newest)]
             if len(self._columns) == self._room:
                 self._room *= 2
                 self._rebuild()
@@ -255,6 +325,29 @@ class History:
         elif not column.fits(value) and not column.holds_objects:
             column = self._columns[name] = column.rebuilt(self._share(), as_objects=True)
         return column
+
+
+def weight_of(value: Any) -> int:
+    """Roughly the bytes of a value of a state, beyond the reference to it.
+
+    By its type alone: what an object says of its own size is code of the agent.
+    """
+    kind = type(value)
+    if kind is float:
+        return 24
+    if value is None or kind is bool:
+        return 0
+    if kind in (int, str, bytes):
+        return int(value.__sizeof__())
+    if kind is np.ndarray:
+        return int(value.nbytes) + 112
+    if kind is tuple:
+        return 56 + sum(8 + weight_of(inner) for inner in value)
+    if issubclass(kind, Mapping):
+        return 112 + sum(100 + weight_of(key) + weight_of(inner) for key, inner in value.items())
+    if issubclass(kind, msgspec.Struct):
+        return 56 + sum(8 + weight_of(getattr(value, field)) for field in kind.__struct_fields__)
+    return 64
 
 
 def _nothing(_delta: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -272,9 +365,14 @@ def _numbers(values: list[Any]) -> npt.NDArray[np.float64] | None:
     if not _NUMBERS.issuperset(map(type, values)):
         return None  # anything else says by code of its own which float it is, if any
     try:
-        return np.frombuffer(array("d", values))
-    except (TypeError, OverflowError):
+        return _as_floats(values)
+    except (struct.error, OverflowError):
         return None
+
+
+def _as_floats(values: list[Any]) -> npt.NDArray[np.float64]:
+    """Many numbers at once; there is no quicker way."""
+    return np.frombuffer(struct.pack(f"{len(values)}d", *values))
 
 
 def _vectors(values: list[Any]) -> npt.NDArray[np.float64] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mirrorcore.clock import MILLISECOND
-from mirrorcore.syncbus.health import health, latency_quantile
+from mirrorcore.syncbus.health import latency_quantile
 from mirrorcore.syncbus.history import Series
 from mirrorcore.syncbus.messages import (
     AgentStatistics,
@@ -19,6 +19,7 @@ from mirrorcore.syncbus.observers import Observer
 from mirrorcore.syncbus.parts import BusParts
 from mirrorcore.syncbus.registry import check_interests
 from mirrorcore.syncbus.supervision import LifeState
+from mirrorcore.syncbus.survey import Survey, health_of
 from mirrorcore.syncbus.watch import Watch
 
 _AFTER_AGENTS = 1 << 40
@@ -33,20 +34,7 @@ class Inspection(BusParts):
 
     def health(self, agent_id: str) -> Health:
         agent = self._agent(agent_id)
-        now = self.clock.now()
-        oldest = [
-            instant
-            for edge in agent.mailbox.edges.values()
-            if agent.mailbox.pushes and (instant := edge.oldest_pending()) is not None
-        ]
-        return health(
-            agent.success_rate.after(agent.mailbox.calls),
-            latency_quantile(agent.latency, 0.99),
-            agent.policy.deadline_ns,
-            now - min(oldest, default=now),
-            agent.breaker.state,
-            agent.window.share(now),
-        )
+        return health_of(agent, self.clock.now(), latency_quantile(agent.latency, 0.99))
 
     def statistics(self, agent_id: str) -> AgentStatistics:
         agent = self._agent(agent_id)
@@ -109,8 +97,15 @@ class Inspection(BusParts):
         """Messages no incarnation will handle, oldest first; the last 1,024."""
         return list(self._supervisor.dead_letters)
 
+    def kind_of(self, agent_id: str) -> str:
+        return self._agent(agent_id).kind
+
     def status(self, agent_id: str) -> LifeState:
         return self._agent(agent_id).status
+
+    def signals_under_way(self, agent_id: str) -> int:
+        """Signals that an agent which waits, or is in a process, has not handled yet."""
+        return sum(not task.done() for task in self._agent(agent_id).side_tasks)
 
     def unresolved_interests(self) -> list[tuple[str, str]]:
         """(agent, interest) for every interest that no source answers to so far."""
@@ -141,6 +136,10 @@ class Inspection(BusParts):
             room=room,
         )
 
+    def survey(self) -> Survey:
+        """All agents at a glance, for whoever shows them again and again."""
+        return Survey(self, self._agents)
+
     def on_event(self, callback: Observer) -> None:
         """Tell ``callback`` of every life event; what it raises is recorded and goes no further."""
         self._observers.add(callback)
@@ -151,3 +150,10 @@ class Inspection(BusParts):
         One witness, the run's digest; rows of blocks are known to whoever loads them.
         """
         self._dispatcher.witness = witness
+
+    def on_post(self, witness: Callable[[str, str, int], None]) -> None:
+        """Tell ``witness(sender, target, t)`` of every direct message as it is accepted.
+
+        One witness; an operator's message has the sender ``""``.
+        """
+        self._post.witness = witness

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import Context
 from typing import Any
 
 import msgspec
@@ -31,34 +32,45 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     expires: int | None = None
 
 
+_NOBODYS = Context()
+
+
 class Mailbox:
     """The lanes of one agent (None: of an observer that nobody calls), how often it was called.
 
     ``gated`` says that it may not be called now: paused, isolated, failed, or still waiting.
     ``held`` says that a dirty edge need not announce it: it is gated, already announced, or reads
-    on its own (``pushes`` False). ``urgent`` asks the dispatcher to look up from
-    the state lane. It gets ``turn`` calls in a row while those take no longer than ``brisk_ns`` of
-    wall time together.
+    on its own (``pushes`` False). ``urgent`` asks the dispatcher to look up from the state lane.
+    ``waited``: its last call has waited for something, so it lets the others go before, once.
+    ``probing``: its agent is on probation. Of latency ``bucket`` were its last ``in_bucket`` calls.
+    Every turn needs all this, so it is here and not with the agent: it stays in the cache.
+    It gets ``turn`` calls in a row while those take no longer than ``brisk_ns`` of wall time
+    together.
     """
 
     __slots__ = (
         "agent",
         "brisk_ns",
+        "bucket",
         "burst",
         "burst_call",
         "calls",
+        "context",
         "edges",
         "gated",
         "held",
+        "in_bucket",
         "inbox",
         "on_update",
         "pending",
+        "probing",
         "ready",
         "sends",
         "sends_call",
         "signals",
         "turn",
         "urgent",
+        "waited",
     )
 
     def __init__(
@@ -69,6 +81,7 @@ class Mailbox:
         on_update: Callable[[Any], Any] | None,
         turn: int,
         brisk_ns: int,
+        context: Context,
     ) -> None:
         self.agent = agent
         self.turn = turn
@@ -76,7 +89,9 @@ class Mailbox:
         self.ready = ready
         self.on_update = on_update
         self.held = on_update is None
-        self.gated = self.urgent = False
+        self.context = context
+        self.gated = self.urgent = self.waited = self.probing = False
+        self.bucket = self.in_bucket = 0
         self.calls = 0
         self.burst = self.burst_call = self.sends = self.sends_call = 0
         self.pending: list[Edge] = []
@@ -87,7 +102,7 @@ class Mailbox:
     @classmethod
     def unread(cls) -> Mailbox:
         """One whose owner nobody calls: it collects by itself, and has no other lanes."""
-        return cls(None, deque(), on_update=None, turn=1, brisk_ns=0)
+        return cls(None, deque(), on_update=None, turn=1, brisk_ns=0, context=_NOBODYS)
 
     @property
     def pushes(self) -> bool:

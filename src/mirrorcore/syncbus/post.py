@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 class PostOffice:
     """Takes messages in and answers for each of them."""
 
-    __slots__ = ("_clock", "_dispatcher", "_policy", "_supervisor", "closed", "knows", "observers")
+    __slots__ = (
+        "_clock",
+        "_dispatcher",
+        "_policy",
+        "_supervisor",
+        "closed",
+        "knows",
+        "observers",
+        "witness",
+    )
 
     def __init__(
         self,
@@ -46,6 +55,7 @@ class PostOffice:
         self.observers = observers
         self.knows = knows
         self.closed = False
+        self.witness: Callable[[str, str, int], None] | None = None
 
     def post(self, envelope: Envelope) -> None:
         """Accept the envelope, or raise LaneFull, AgentDown or UnknownAgentError."""
@@ -58,6 +68,8 @@ class PostOffice:
             )
         agent.lossless_accepted += 1
         mailbox.put(envelope)
+        if self.witness is not None:
+            self.witness(envelope.sender, envelope.target, self._clock.now())
         if self._dispatcher.storm.trace is not None:
             self._dispatcher.storm.posted(agent)
         if not self._dispatcher.armed:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import io
 import pickle
 import struct
+import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import FunctionType, MappingProxyType
 from typing import Any
 
@@ -32,6 +34,8 @@ _SHORT = 256
 _MOST_DIMENSIONS = 8
 _DIGITS = 4_000
 _LAST_CHARACTER = 0x10FFFF
+_DEEPEST = 1_000
+"""Python's own limit of recursion."""
 
 
 class FrameError(BusError):
@@ -86,9 +90,25 @@ def encode(value: Any) -> bytes:
 def decode(plain: bytes, blobs: bytes) -> Any:
     """The inverse of :func:`encode`; FrameError for everything that it cannot have made."""
     try:
-        return _unpacked(plain, blobs)
+        with _shallow():
+            return _unpacked(plain, blobs)
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise FrameError(f"a frame that cannot be read: {error}") from error
+
+
+@contextmanager
+def _shallow() -> Iterator[None]:
+    """Nesting ends where the interpreter says so, and libraries raise that limit for themselves:
+    beyond what the stack holds, a hostile frame would end the process of the bus."""
+    limit = sys.getrecursionlimit()
+    if limit <= _DEEPEST:
+        yield
+        return
+    sys.setrecursionlimit(_DEEPEST)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _plain(value: Any, blobs: bytearray) -> Any:

@@ -116,8 +116,9 @@ class StateSource:
         """Check ``delta``, copy it, publish the copy; StateError where it is not valid."""
         history = self._history
         if (
-            self.schema is None
-            and history is not None
+            history is not None
+            and self.schema is None
+            and self.block is None
             and type(delta) is dict
             and len(delta) == history.width
         ):
@@ -126,38 +127,44 @@ class StateSource:
                 values = history.values(delta)
             except KeyError:
                 values = (None,)
-            # A key may be equal to one of last time and yet be the publisher's own object.
-            for name, value in zip(delta, values, strict=False):
-                if type(name) is not str or type(value) is not float or value - value != 0.0:
+            for value in values:
+                if type(value) is not float or value - value != 0.0:
                     break
             else:
-                return self.publish(delta.copy(), t, values)
+                # A key may be equal to one of last time and yet be the publisher's own object.
+                for name in delta:
+                    if type(name) is not str:
+                        break
+                else:
+                    history.staged += values
+                    times = history.times
+                    times.append(t)
+                    if len(times) >= history.rows:
+                        history.flush()
+                    self._unmerged = True
+                    return self._spread(delta.copy(), t, lagging=False)
         return self.publish(freeze_delta(self.name, delta, self.schema), t)
 
-    def publish(  # noqa: PLR0912  # the hot path
-        self, delta: dict[str, Any], t: int, values: tuple[Any, ...] | None = None
-    ) -> int:
-        """Apply a checked, private ``delta`` at instant ``t``; returns the new version.
-
-        ``values`` are its own, in order, where it has the same fields as the last one.
-        """
+    def publish(self, delta: dict[str, Any], t: int) -> int:
+        """Apply a checked, private ``delta`` at instant ``t``; returns the new version."""
         lagging = self.block is not None
         if lagging:
             self.settle()
             self._record_rows()
-        self.version = version = self.version + 1
-        last, last_t = self._delta, self.t
         history = self._history
         if history is None:
             history = self._history = History(self.history_cap)
-        if values is not None and not lagging:
-            history.stage(t, values)
-            self._unmerged = True
-        elif history.append(t, delta):
+        if history.append(t, delta):
             self._unmerged = True
         else:
             self._merge(delta)
-            self._alike_from = version
+            self._alike_from = self.version + 1
+        return self._spread(delta, t, lagging=lagging)
+
+    def _spread(self, delta: dict[str, Any], t: int, *, lagging: bool) -> int:
+        """Mark the readers of the next version, which is ``delta``; returns its number."""
+        self.version = version = self.version + 1
+        last, last_t = self._delta, self.t
         self._delta = delta
         self.t = t
         self.stale = False
@@ -287,6 +294,17 @@ class StateSource:
         if self.block is not None:
             self.settle()
         return MappingProxyType(self._whole())
+
+    def changed_since(self, seen: int) -> Mapping[str, Any] | None:
+        """At least the fields that changed after version ``seen``, as they are now; None where
+        nothing did. The mapping is this source's own."""
+        if self.block is not None:
+            self.settle()
+        if self.version == seen:
+            return None
+        if self.version and seen + 1 >= self._alike_from:
+            return self._delta
+        return self._whole()
 
     def latest(self) -> Update:
         """The newest delta as a reader gets it that missed nothing; made once for all of them."""

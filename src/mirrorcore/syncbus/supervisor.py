@@ -6,6 +6,7 @@ import asyncio
 from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Callable, Mapping
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import SECOND, Clock, VirtualClock, iso
@@ -100,6 +101,10 @@ class Supervisor:
         if opened or isinstance(error, AgentLost):
             # Without its process it can do nothing more: only a restart gives it another.
             self.isolate(agent, describe(error))
+
+    def tell(self, agent: Agent, detail: str) -> None:
+        """Code of ``agent`` has failed that was no call of the bus."""
+        self._event(EventKind.FAILURE, agent, detail)
 
     def succeeded(self, agent: Agent) -> None:
         """A call on probation has completed; what came of it may have ended the probation."""
@@ -199,6 +204,15 @@ class Supervisor:
             self._event(EventKind.RELOCATED, agent, "it blocked in code that cannot be ended")
         agent.native = False
         return self._rebuild(agent)
+
+    def reset_breaker(self, agent: Agent) -> bool:
+        """Forget its failures by command; one that is down is tried again at once.
+
+        False where that try failed.
+        """
+        agent.breaker.forget()
+        agent.window.forget()
+        return self.restart(agent, manual=True) if agent.down else True
 
     def fail(self, agent: Agent, reason: str) -> None:
         """Down for good, until an operator restarts it; its group is told."""
@@ -333,18 +347,21 @@ class Supervisor:
 
     def _rebuild(self, agent: Agent) -> bool:
         """Hand the new incarnation its handle and let its factory make the callbacks."""
+        agent.begin_anew()
         if agent.factory is None:
             agent.token = agent.handle.token
         else:
             agent.handle = self._make_handle(agent)
             agent.token = agent.handle.token
+            context = agent.context
             outer, self._dispatcher.current = self._dispatcher.current, agent
             agent.mailbox.calls += 1
             window = self._dispatcher.window
+            window.thread_id = get_ident()
             window.agent = agent
             try:
                 try:
-                    made = agent.factory(agent.handle, agent.checkpoint)
+                    made = context.run(agent.factory, agent.handle, agent.checkpoint)
                 finally:
                     window.agent = None
                 agent.handlers = _handlers(agent, made)

@@ -18,7 +18,7 @@ from mirrorcore.syncbus.faults import AgentBlocked, describe, honest, unless_ope
 
 if TYPE_CHECKING:
     from mirrorcore.syncbus.agent import Agent
-    from mirrorcore.syncbus.window import Window
+    from mirrorcore.syncbus.dispatcher import Dispatcher
 
 
 class _Probe:
@@ -52,29 +52,46 @@ _LAST_STEPS = 1000
 """What one that was cancelled may still do, in steps."""
 
 
+class _Follower:
+    """What a handler wants called after its end; equal to that, so that it can be taken back."""
+
+    __slots__ = ("_callback", "_task")
+
+    def __init__(self, callback: Callable[[Any], object], task: HandlerTask) -> None:
+        self._callback = callback
+        self._task = task
+
+    def __call__(self, _task: asyncio.Future[Any]) -> None:
+        self._task.followed_by(self._callback)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._callback == other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class HandlerTask(asyncio.Future[Any]):
     """One run of an async handler.
 
-    ``on_done(task)`` is called in the step in which it finishes, unless that is the first;
-    ``around`` wraps each later step, so that whoever started it knows on whose behalf code runs.
+    Its dispatcher hears of its end in the step in which it finishes, unless that is the first, is
+    around each later step, so that it knows on whose behalf code runs, and calls what the handler
+    left to be done after its end.
     """
 
     def __init__(
         self,
         agent: Agent,
-        window: Window,
+        dispatcher: Dispatcher,
         loop: asyncio.AbstractEventLoop,
-        on_done: Callable[[HandlerTask], None],
-        around: Callable[[HandlerTask, Callable[[], None]], None],
     ) -> None:
         super().__init__(loop=loop)
         self.loop = loop
         self._agent = agent
-        self._window = window
+        self._dispatcher = dispatcher
+        self._window = dispatcher.window
         self._name = agent.agent_id
         self._coro: Coro | None = None
-        self._on_done = on_done
-        self._around = around
+        self._followed = False
         self._context = agent.context.copy()
         self._waiter: asyncio.Future[Any] | None = None
         self._must_cancel = False
@@ -162,6 +179,16 @@ class HandlerTask(asyncio.Future[Any]):
             unless_operator(error)
             return False
 
+    def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Any = None) -> None:
+        """As any future has it; one that the handler itself adds is its agent's code."""
+        if self._window.agent is self._agent:
+            self._followed = True
+            fn = _Follower(fn, self)
+        super().add_done_callback(fn, context=context)
+
+    def followed_by(self, callback: Callable[[Any], object]) -> None:
+        self._dispatcher.follow(self._agent, callback, self)
+
     def set_result(self, result: Any) -> None:
         raise RuntimeError("a handler's result is what it returns")
 
@@ -195,9 +222,9 @@ class HandlerTask(asyncio.Future[Any]):
         if self.zombie:
             self._last_steps -= 1
             if self._last_steps < 0:
-                self._around(self, self._put_away)
+                self._dispatcher.around(self, self._put_away)
                 return
-        self._around(self, lambda: self._step(error))
+        self._dispatcher.around(self, lambda: self._step(error))
 
     def _put_away(self) -> None:
         """It ignores its cancellation and goes on: it has had time enough to tidy up."""
@@ -205,9 +232,16 @@ class HandlerTask(asyncio.Future[Any]):
             self.end()
         except BaseException as error:  # it was given up long ago, nobody wants to know
             unless_operator(error)
-        self._on_done(self)
+        self._dispatcher.finished(self)
 
     def _wake(self, future: asyncio.Future[Any]) -> None:
+        """What it waited for is there; those who wait to be called for the first time go before."""
+        if self._dispatcher.expects_turn:
+            self.loop.call_soon(self._go_on, future)
+        else:
+            self._go_on(future)
+
+    def _go_on(self, future: asyncio.Future[Any]) -> None:
         try:
             future.result()
         except BaseException as error:  # whatever it is belongs to the handler
@@ -244,7 +278,7 @@ class HandlerTask(asyncio.Future[Any]):
                 _enter(loop, outer)
         if ended:
             self._settle()
-            self._on_done(self)
+            self._dispatcher.finished(self)
             if self.error is not None:
                 unless_operator(self.error)
 
@@ -267,9 +301,11 @@ class HandlerTask(asyncio.Future[Any]):
     def reusable(self) -> bool:
         """After a first step that was also the last: whether nobody else holds on to this task.
 
-        If somebody does (it was asked for by ``current_task``), it becomes a task that is done.
+        If somebody does (it was asked for by ``current_task``), or is to be called when it is done,
+        it becomes a task that is done.
         """
-        if getrefcount(self) <= _UNHELD and not self._cancels and not self._must_cancel:
+        untouched = not (self._cancels or self._must_cancel or self._followed)
+        if untouched and getrefcount(self) <= _UNHELD:
             self.error = self.value = self._coro = None
             return True
         self._settle()

@@ -14,39 +14,45 @@ from mirrorcore.syncbus.faults import (
 )
 from mirrorcore.syncbus.parts import BusParts
 
+_PAUSE_TURNS = 16
+"""Agents called between two pauses of a tick: a thousand of them have sixty."""
+
+Between = Callable[[], object]
+
 
 class Ticks(BusParts):
     """What the driver of a swarm calls, tick by tick."""
 
-    def tick(self, view: Any, due: Sequence[str] | None = None) -> None:
+    def tick(
+        self, view: Any, due: Sequence[str] | None = None, between: Between | None = None
+    ) -> None:
         """Call ``on_tick(view)`` of the agents that are due, then everybody until quiet.
 
         All that have an ``on_tick``, or those named, in order of registration. An agent that is
-        paused, down or still waiting is not called; that counts as skipped.
+        paused, down or still waiting is not called; that counts as skipped. ``between`` is called
+        before the first turn and every 16th after it: what cannot wait for the end of the tick.
         """
         agents = self._tickers
         if due is not None:
             agents = sorted(map(self._agent, due), key=lambda agent: agent.index)
-        self._dispatcher.run(lambda: self._tick(view, agents))
+        self._dispatcher.run(lambda: self._tick(view, agents, between))
         self._dispatcher.settle()
 
-    def _tick(self, view: Any, agents: Sequence[Agent]) -> int:
-        dispatcher = self._dispatcher
-        for agent in agents:
-            if dispatcher.critical:
-                dispatcher.serve_critical()
-            handler = agent.handlers.on_tick
-            if handler is None:
-                continue
-            if agent.mailbox.gated:
-                agent.skipped += 1
-            else:
-                dispatcher.call(agent, handler, view)
+    def _tick(self, view: Any, agents: Sequence[Agent], between: Between | None) -> int:
+        if between is None:
+            return self._dispatcher.tick(agents, view)
+        for first in range(0, len(agents), _PAUSE_TURNS):
+            between()
+            self._dispatcher.tick(agents[first : first + _PAUSE_TURNS], view)
         return len(agents)
 
     def settle(self) -> int:
         """Run ready work until there is none; returns the number of calls."""
         return self._dispatcher.settle()
+
+    def serve_signals(self) -> None:
+        """Deliver every signal that waits; as :meth:`settle`, but also in a pause of a tick."""
+        self._dispatcher.serve_signals()
 
     def sweep(self, *, unadmitted: bool = False) -> None:
         """Deadlines, retries and restarts whose time has come; at the boundary of ticks.

@@ -125,7 +125,7 @@ class Watchdog:
 
     def _belong_here(self) -> None:
         """The calling thread is the one to watch."""
-        self.thread_id = threading.get_ident()
+        self._home = self.thread_id = threading.get_ident()
         self._watched = threading.current_thread()
         self._starvation = Starvation()
 
@@ -194,6 +194,7 @@ class Watchdog:
         self.stretch = stretch
         self._window.__class__ = self._trap
         # Read after arming: whoever is seen now is there until somebody writes.
+        self.thread_id = self._window.thread_id
         agent = self._window.agent
         if agent is not None:
             stretch.call = agent.mailbox.calls
@@ -251,7 +252,7 @@ class Watchdog:
 
     def close(self, stretch: Stretch) -> None:
         """The stretch is over: somebody else's code runs, or the bus's own."""
-        if threading.get_ident() != self.thread_id:
+        if threading.get_ident() != self._home:
             self._belong_here()
         agent = stretch.agent
         if agent is None or not (stretch.late or stretch.starved):

@@ -6,6 +6,7 @@ the window is open and be sure that it lands in the agent's code, never in the b
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,10 +19,12 @@ class Window:
     It is set just before that code is entered and cleared just after it returns, within the same
     ``try``. The interpreter looks for exceptions from outside when a call returns and before it
     goes on to the next instruction; so one that was thrown while the window was open is raised
-    before it is closed. ``agent.mailbox.calls`` numbers the call.
+    before it is closed. ``agent.mailbox.calls`` numbers the call, ``thread_id`` says which thread
+    calls.
     """
 
-    __slots__ = ("agent",)
+    __slots__ = ("agent", "thread_id")
 
     def __init__(self) -> None:
         self.agent: Agent | None = None
+        self.thread_id = get_ident()

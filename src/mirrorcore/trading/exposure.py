@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mirrorcore.trading.costs import CostModel
+from mirrorcore.trading.currencies import PARITY, Rate, affordable, burden
 from mirrorcore.trading.limits import MILLION
 
 
@@ -26,9 +27,12 @@ class WorstCase:
         before comparing, so that the costs of one order cannot take another over its limit.
     limits: gross, net and per_symbol in millionths of equity.
     asked: (symbol, lots) of the orders about to be judged with :meth:`take`.
+    rates: per symbol, of its currency in the account's; None where all settle in the account's.
+        Exposures are rounded up, what may still be added down. A symbol without a rate has
+        neither position nor order.
     """
 
-    __slots__ = ("_limits", "_marks", "_value", "equity", "gross", "long", "short")
+    __slots__ = ("_limits", "_marks", "_rates", "_value", "equity", "gross", "long", "short")
 
     def __init__(
         self,
@@ -40,8 +44,10 @@ class WorstCase:
         costs: CostModel,
         limits: Mapping[str, int],
         asked: Sequence[tuple[int, int]],
+        rates: Sequence[Rate | None] | None = None,
     ) -> None:
         self._limits = limits
+        self._rates = rates
         self._marks = price_ticks
         self._value = value
         self.equity = equity
@@ -51,13 +57,27 @@ class WorstCase:
                 continue
             price = abs(price_ticks[symbol]) * value[symbol]
             end = held + working[symbol]
-            self.gross += max(abs(held), abs(end)) * price
-            self.long += max(held, end) * price
-            self.short += max(-held, -end) * price
+            self.gross += self._counted(symbol, max(abs(held), abs(end)) * price)
+            self.long += self._counted(symbol, max(held, end) * price)
+            self.short += self._counted(symbol, max(-held, -end) * price)
             if working[symbol]:
-                self.equity -= costs.estimate(working[symbol], price_ticks[symbol], value[symbol])
+                self._charge(costs, symbol, working[symbol])
         for symbol, lots in asked:
-            self.equity -= costs.estimate(lots, price_ticks[symbol], value[symbol])
+            self._charge(costs, symbol, lots)
+
+    def _charge(self, costs: CostModel, symbol: int, lots: int) -> None:
+        cost = costs.estimate(lots, self._marks[symbol], self._value[symbol])
+        self.equity -= self._counted(symbol, cost)
+
+    def _rate(self, symbol: int) -> Rate:
+        rate = PARITY if self._rates is None else self._rates[symbol]
+        if rate is None:
+            raise ValueError(f"symbol {symbol} is exposed in a currency without a rate")
+        return rate
+
+    def _counted(self, symbol: int, amount: int) -> int:
+        """An amount of the symbol's currency in the account's, rounded up."""
+        return amount if self._rates is None else burden(amount, self._rate(symbol))
 
     def take(
         self, symbol: int, held: int, working: int, lots: int, minimum: int
@@ -68,6 +88,7 @@ class WorstCase:
         ``held + working`` is 0 or has the sign of ``lots``: the other side was closed before.
         """
         price = abs(self._marks[symbol]) * self._value[symbol]
+        rate = self._rate(symbol)
         end = held + working
         sign = 1 if lots > 0 else -1
         largest = max(abs(held), abs(end))
@@ -76,10 +97,10 @@ class WorstCase:
         tightest, name = abs(end + lots), ""
         for limit, taken, own in (
             ("per_symbol", 0, 0),
-            ("gross", self.gross - largest * price, largest),
-            ("net", side - furthest * price, furthest),
+            ("gross", self.gross - self._counted(symbol, largest * price), largest),
+            ("net", side - self._counted(symbol, furthest * price), furthest),
         ):
-            most = (self._limits[limit] * self.equity // MILLION - taken) // price
+            most = affordable(self._limits[limit] * self.equity // MILLION - taken, rate) // price
             if most < own:
                 # Over the limit already, by what the market did: nothing may be added.
                 most = 0
@@ -88,8 +109,8 @@ class WorstCase:
         size = tightest - abs(end)
         if size <= 0 or size * price < minimum:
             return 0, name
-        self.gross += (max(largest, tightest) - largest) * price
-        grown = (max(furthest, tightest) - furthest) * price
+        self.gross += self._counted(symbol, (max(largest, tightest) - largest) * price)
+        grown = self._counted(symbol, (max(furthest, tightest) - furthest) * price)
         if sign > 0:
             self.long += grown
         else:

@@ -13,7 +13,10 @@ from typing import Any
 import msgspec
 
 from mirrorcore.errors import RefusedError
+from mirrorcore.recent import Recent
 from mirrorcore.trading.orders import IllegalStepError
+
+_CHANGES = 500
 
 
 class GatewayState(Enum):
@@ -48,7 +51,7 @@ NEXT_STATE: dict[tuple[GatewayState, Trigger], GatewayState] = {
 
 
 class GatewayChange(msgspec.Struct, frozen=True):
-    """One trigger that was obeyed; ``before`` and ``after`` may be the same state."""
+    """The state became another one."""
 
     ts: int
     trigger: str
@@ -69,17 +72,30 @@ class Gateway:
     Attributes
     ----------
     state, reason: now in force, and why.
-    changes: every trigger obeyed, for the journal.
+    latched: the reason of a stop that was given but not yet carried out; None where there is none.
+    restricted: the same of a cause to let only reductions pass.
+    changes: the newest changes of state, for screens and report.
     on_close: called after the state became stricter (the order path withdraws working orders
         there). The state is already set, so a listener that raises cannot leave the gate open.
     """
 
-    __slots__ = ("_authority", "_claimed", "changes", "on_close", "reason", "state")
+    __slots__ = (
+        "_authority",
+        "_claimed",
+        "changes",
+        "latched",
+        "on_close",
+        "reason",
+        "restricted",
+        "state",
+    )
 
     def __init__(self) -> None:
         self.state = ACTIVE
         self.reason = ""
-        self.changes: list[GatewayChange] = []
+        self.latched: str | None = None
+        self.restricted: str | None = None
+        self.changes: Recent[GatewayChange] = Recent(_CHANGES)
         self.on_close: list[Callable[[int], None]] = []
         self._authority = StopAuthority()
         self._claimed = False
@@ -93,6 +109,20 @@ class Gateway:
             )
         self._claimed = True
         return self._authority
+
+    def latch(self, reason: str) -> None:
+        """Close from any thread and within any call: one assignment, which every order looks at.
+
+        Whoever sees it first carries the stop out; nothing else takes it away, also no resume that
+        was asked for before.
+        """
+        if self.latched is None:
+            self.latched = reason
+
+    def restrict(self, reason: str) -> None:
+        """Let only reductions pass from the next look on, from within any call of the loop."""
+        if self.restricted is None:
+            self.restricted = reason
 
     def stop(self, reason: str, *, ts: int) -> None:
         """Close to every agent at once; when this returns no agent's order can pass."""
@@ -117,10 +147,15 @@ class Gateway:
         if after is None:
             raise IllegalStepError(f"gateway: {trigger.name} in {before.name} is not a step")
         self.state = after
-        if after is not before:
-            self.reason = "" if after is ACTIVE else reason
+        if trigger is Trigger.STOP:
+            self.latched = None
+        elif trigger is Trigger.REDUCE:
+            self.restricted = None
+        if after is before:
+            return
+        self.reason = "" if after is ACTIVE else reason
         self.changes.append(GatewayChange(ts, trigger.value, before.value, after.value, reason))
-        if after is not before and after is not ACTIVE:
+        if after is not ACTIVE:
             for listener in self.on_close:
                 listener(ts)
 
@@ -133,7 +168,8 @@ class Gateway:
         of it, not believed.
         """
         reduces = lots != 0 and (lots > 0) != (exposure > 0) and abs(lots) <= abs(exposure)
-        return reduces and (self.state is not HALTED or authority is self._authority)
+        closed = self.state is HALTED or self.latched is not None
+        return reduces and (not closed or authority is self._authority)
 
     def checkpoint(self) -> dict[str, Any]:
         """Plain state for :meth:`restore`; the authority stays with whoever holds it."""

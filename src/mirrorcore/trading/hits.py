@@ -20,7 +20,8 @@ class LimitHit(msgspec.Struct):
     ----------
     ts, last_ts: first and last instant, ns.
     limit: name of the limit, as in :class:`~mirrorcore.trading.limits.LimitConfig`, or
-        ``shortable``, ``invalid_target``, ``minimum``, ``gateway``.
+        ``shortable``, ``invalid_target``, ``minimum``, ``gateway``, ``no_rate``, ``stale_rate``, or
+        the name a halt was given.
     symbol: index of the symbol; None where the whole book was cut.
     asked, allowed: weights (shares of equity) for what bounds a position, orders for the rate,
         relative change of price for the collar, loss as a share for drawdown and daily loss.

@@ -77,6 +77,11 @@ class Limits:
             for name in ("gross", "net", "per_symbol", "daily_loss", "drawdown", "price_collar")
         }
 
+    @property
+    def configured(self) -> LimitConfig:
+        """The limits the run began with; what may be loosened is measured against them."""
+        return self._configured
+
     # -- losses
 
     def observe(self, ts: int, equity: int) -> bool:
@@ -180,10 +185,26 @@ class Limits:
     def adjust(self, name: str, value: float, *, confirmed: bool = False) -> tuple[float, float]:
         """Change one limit; returns (old, new). Tightening is always allowed.
 
+        Raises what :meth:`judge` raises, and RefusedError for loosening without ``confirmed``.
+        """
+        old, number = self.judge(name, value)
+        if number > old and not confirmed:
+            raise RefusedError(
+                f"{name} from {old:g} to {number:g} loosens a limit",
+                hint="repeat it with a confirmation",
+            )
+        self._use(msgspec.structs.replace(self.config, **{name: number}))
+        self._floor = self._left(self._peak, "drawdown")
+        self._day_floor = self._left(self._day_start, "daily_loss")
+        return old, number
+
+    def judge(self, name: str, value: float) -> tuple[float, float]:
+        """(old, new) of a change that could be made; nothing is changed.
+
         Raises
         ------
         UsageError: no such limit. ConfigError: not a possible value.
-        RefusedError: loosening without ``confirmed``, or beyond the configured cap.
+        RefusedError: loosening beyond the configured cap.
         """
         if name not in ADJUSTABLE:
             raise UsageError(
@@ -197,16 +218,9 @@ class Limits:
                     f"{name} was to be {value:g}, it may be loosened to {cap:g} at most",
                     hint="change the configuration and start a new run",
                 )
-            if not confirmed:
-                raise RefusedError(
-                    f"{name} from {old:g} to {value:g} loosens a limit",
-                    hint="repeat it with a confirmation",
-                )
         whole = name == "order_rate" and math.isfinite(value)
         number = int(value) if whole else float(value)
-        self._use(msgspec.structs.replace(self.config, **{name: number}))
-        self._floor = self._left(self._peak, "drawdown")
-        self._day_floor = self._left(self._day_start, "daily_loss")
+        msgspec.structs.replace(self.config, **{name: number})  # its bounds are judged here
         return old, number
 
     # -- continuation

@@ -7,15 +7,17 @@ so that a limit can refuse the second without touching the first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mirrorcore.clock import HOUR
+from mirrorcore.trading.currencies import Rate, burden
 from mirrorcore.trading.exposure import WorstCase
 from mirrorcore.trading.gateway import ACTIVE, Gateway, StopAuthority
 from mirrorcore.trading.hits import LimitHit
 from mirrorcore.trading.ledger import Ledger
 from mirrorcore.trading.limits import Limits
+from mirrorcore.trading.looks import Looks
 from mirrorcore.trading.orders import VETOED, Fill, Order
 from mirrorcore.trading.sizing import MIN_TRADE, Sizer
 from mirrorcore.trading.venue import MatchingEngine
@@ -37,6 +39,7 @@ class OrderPath:
     Attributes
     ----------
     orders: finished orders (filled, cancelled, vetoed), to be drained. fills: likewise.
+    looks: the looks at the gateway, one before each order.
     before_submit: asked to record each order that passed, before the venue hears of it. If it
         answers False the gateway turns to REDUCING, the order is vetoed if it adds risk and sent
         all the same if it reduces it. Paper and live commit the intent to the journal here.
@@ -61,9 +64,12 @@ class OrderPath:
         self.gateway = gateway
         self.orders: list[Order] = []
         self.fills: list[Fill] = []
+        self.looks = Looks(gateway, venue)
         self.before_submit: Callable[[Order], bool] | None = None
         self._sizer = Sizer(ledger.units, min_trade)
         self._value = ledger.units.value
+        self._rates: Sequence[Rate | None] | None = None
+        self._unfit: Mapping[int, str] = {}
         self._minimum = ledger.units.minimum
         self._prefix = run_id[:8]
         self._sequence = 0
@@ -72,6 +78,11 @@ class OrderPath:
         self._settled = False
         self._review = 0
         gateway.on_close.append(self._gateway_closed)
+
+    @property
+    def planned_at(self) -> int:
+        """When the book was sized last, ns: what bound then still holds it."""
+        return self._review - REVIEW_NS
 
     # -- the tick
 
@@ -91,6 +102,7 @@ class OrderPath:
         price_ticks: Sequence[int],
         equity: int,
         fresh: Sequence[bool],
+        halted: Mapping[int, str] | None = None,
     ) -> Sequence[Order]:
         """Send what brings the book to ``targets``; returns the orders that went out.
 
@@ -99,16 +111,43 @@ class OrderPath:
         ts: instant of the decision, ns.
         targets: wanted weight per symbol, a list. A value that is not finite keeps the last one.
         price_ticks: marks, Python integers, 0 for a symbol without a price so far.
-        equity: quanta at the mark.
+        equity: quanta of the account's currency at the mark.
         fresh: per symbol, False where the feed is stale; such a symbol takes no new risk.
+        halted: symbols that take no new risk for another reason, with its name: their prices
+            ``diverged`` between sources, their venue ``halted`` them, a source calls itself
+            ``stale``.
         """
+        self.looks.begin()
+        self.looks.look(ts)
         if self.limits.observe(ts, equity):
             self._restricted(ts)
+        self._judge(price_ticks, fresh, halted)
         if self.venue.working:
-            self._withdraw_stale(ts, fresh)
+            self._withdraw_unfit(ts, fresh)
         if self._settled and targets == self._targets and ts < self._review:
             return ()
         return self._plan(ts, targets, price_ticks, equity, fresh)
+
+    def _judge(
+        self,
+        price_ticks: Sequence[int],
+        fresh: Sequence[bool],
+        halted: Mapping[int, str] | None,
+    ) -> None:
+        """Take over the rates, and which symbols take no new risk because of them or a halt."""
+        unfit = dict(halted) if halted else {}
+        rates = self.ledger.rates
+        if rates is not None:
+            self.ledger.reprice(price_ticks)
+            self._rates = rates.by_symbol(price_ticks)
+            sound = [here and symbol not in unfit for symbol, here in enumerate(fresh)]
+            for symbol, rate in enumerate(self._rates):
+                cause = rates.refusal(symbol, rate, sound)
+                if cause:
+                    unfit.setdefault(symbol, cause)
+        if unfit != self._unfit:
+            self._unfit = unfit
+            self._settled = False
 
     def flatten(
         self, ts: int, price_ticks: Sequence[int], authority: StopAuthority | None = None
@@ -142,6 +181,31 @@ class OrderPath:
         return orders, fills, self.limits.hits.take(final=final)
 
     # -- commands
+
+    def stop(self, reason: str, *, ts: int, withdraw: bool = False) -> None:
+        """Close the gateway and withdraw what adds risk, between two steps.
+
+        ``withdraw``: also what reduces a position, so that nothing fills after this.
+        """
+        self.gateway.stop(reason, ts=ts)
+        self._settled = False
+        for order in tuple(self.venue.working) if withdraw else ():
+            self.venue.cancel(order, ts, "stop")
+        self._collect(ts)
+
+    def own_id(self, client_id: str) -> str:
+        """What this run calls the order that another run of the same inputs calls ``client_id``."""
+        return f"{self._prefix}-{client_id.rpartition('-')[2]}"
+
+    def cancel(self, client_id: str, *, ts: int) -> bool:
+        """Withdraw a working order by command; False where none of that id works."""
+        for order in self.venue.working:
+            if order.client_id == client_id:
+                self.venue.cancel(order, ts, "command")
+                self._settled = False
+                self._collect(ts)
+                return True
+        return False
 
     def adjust(self, name: str, value: float, *, confirmed: bool = False) -> tuple[float, float]:
         """Change a limit, as :meth:`Limits.adjust`, and size every position again."""
@@ -182,7 +246,11 @@ class OrderPath:
         positions, working = self.ledger.positions, self.venue.working_lots
         sent: list[Order] = []
         growing: list[tuple[int, int]] = []
-        for symbol, gap in self._sizer.gaps(weights, price_ticks, equity, positions, working):
+        if self._rates is not None:
+            self._note_unpriced(ts, weights)
+        for symbol, gap in self._sizer.gaps(
+            weights, price_ticks, equity, positions, working, self._rates
+        ):
             if working[symbol] and (working[symbol] > 0) != (gap > 0):
                 # Two orders against each other would pay twice for nothing.
                 gap += working[symbol]
@@ -198,6 +266,13 @@ class OrderPath:
             self._grow(ts, growing, price_ticks, equity, fresh, sent)
         return sent
 
+    def _note_unpriced(self, ts: int, weights: Sequence[float]) -> None:
+        """What cannot be sized, because its currency never had a rate, is written down."""
+        for symbol, cause in self._unfit.items():
+            if cause == "no_rate" and weights[symbol]:
+                self._settled = False
+                self.limits.hits.note(ts, cause, symbol, weights[symbol], 0.0)
+
     def _grow(
         self,
         ts: int,
@@ -212,7 +287,7 @@ class OrderPath:
         worst: WorstCase | None = None
         for symbol, lots in growing:
             mark = price_ticks[symbol]
-            asked = lots * mark * self._value[symbol] / equity
+            asked = self._share(symbol, lots * mark * self._value[symbol], equity)
             cause = self._refusal(ts, symbol, fresh)
             if cause:
                 self._veto(ts, symbol, lots, mark, cause, asked)
@@ -227,6 +302,7 @@ class OrderPath:
                     self.venue.costs,
                     self.limits.per_million,
                     growing,
+                    self._rates,
                 )
             allowed, limit = worst.take(
                 symbol, positions[symbol], working[symbol], lots, self._minimum[symbol]
@@ -241,14 +317,24 @@ class OrderPath:
             order.bound = self.limits.bound(mark, allowed)
             self._send(ts, order, sent)
 
+    def _share(self, symbol: int, notional: int, equity: int) -> float:
+        """A notional of a symbol as a share of equity."""
+        rate = None if self._rates is None else self._rates[symbol]
+        if rate is not None:
+            notional = burden(notional, rate)
+        return notional / equity
+
     def _refusal(self, ts: int, symbol: int, fresh: Sequence[bool]) -> str:
         """Why no new risk may be taken in a symbol now; empty if it may."""
+        self.looks.look(ts)
         if self.gateway.state is not ACTIVE:
             return "gateway"
         if self.limits.day_blocked:
             return "daily_loss"
         if not fresh[symbol]:
             return "stale_bars"
+        if symbol in self._unfit:
+            return self._unfit[symbol]
         if self.limits.rate_left(ts) <= 0:
             return "order_rate"
         return ""
@@ -265,11 +351,13 @@ class OrderPath:
         )
 
     def _send(self, ts: int, order: Order, sent: list[Order]) -> None:
+        lost = self.looks.intent_lost(ts)
         if self.before_submit is not None and not self.before_submit(order):
-            self.gateway.reduce("an order's intent could not be recorded", ts=ts)
-            if not order.reduce_only:
-                self._refuse(ts, order, "unrecorded")
-                return
+            self.looks.reduce("an order's intent could not be recorded", ts, unrecorded=True)
+            lost = True
+        if lost and not order.reduce_only:
+            self._refuse(ts, order, "unrecorded")
+            return
         self.limits.count_order(ts)
         self.venue.submit(order, ts)
         sent.append(order)
@@ -285,6 +373,7 @@ class OrderPath:
         authority: StopAuthority | None = None,
     ) -> None:
         """Send an order that brings a position nearer to zero; only a halted gateway stops it."""
+        self.looks.look(ts)
         exposure = self.ledger.positions[symbol] + self.venue.working_lots[symbol]
         if self.gateway.admits_reduction(lots, exposure, authority):
             order = self._order(ts, symbol, lots, price_ticks[symbol], True, reason)
@@ -329,13 +418,16 @@ class OrderPath:
                 self.venue.cancel(order, ts, outcome)
         self._collect(ts)
 
-    def _withdraw_stale(self, ts: int, fresh: Sequence[bool]) -> None:
+    def _withdraw_unfit(self, ts: int, fresh: Sequence[bool]) -> None:
         """An order that adds risk does not outlive the freshness it was decided on."""
         for order in tuple(self.venue.working):
-            if not order.reduce_only and not fresh[order.symbol]:
+            symbol = order.symbol
+            cause = "" if fresh[symbol] else "stale_bars"
+            cause = cause or self._unfit.get(symbol, "")
+            if cause and not order.reduce_only:
                 self._settled = False
-                self.venue.cancel(order, ts, "stale_bars")
-                self.limits.hits.note(ts, "stale_bars", order.symbol, 1.0, 0.0)
+                self.venue.cancel(order, ts, cause)
+                self.limits.hits.note(ts, cause, symbol, 1.0, 0.0)
         self._collect(ts)
 
     def _gateway_closed(self, ts: int) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from mirrorcore.errors import ConfigError
+from mirrorcore.trading.currencies import Rate, affordable
 from mirrorcore.trading.hits import HitLog
 from mirrorcore.trading.limits import MILLION
 from mirrorcore.trading.units import Units
@@ -61,10 +62,12 @@ class Sizer:
         equity: int,
         positions: Sequence[int],
         working: Sequence[int],
+        rates: Sequence[Rate | None] | None = None,
     ) -> list[tuple[int, int]]:
         """(symbol, signed lots) wherever target and expected position differ enough to trade.
 
-        A symbol without a price (0, or below) can only be closed.
+        ``rates`` are those of the symbols' currencies in the account's, None where all settle in
+        it. A symbol without a price (0, or below) or a rate can only be closed.
         """
         gaps: list[tuple[int, int]] = []
         capital = float(max(equity, 0))
@@ -78,6 +81,13 @@ class Sizer:
             price = price_ticks[symbol] * self._value[symbol]
             if price <= 0:
                 continue
+            if rates is not None:
+                rate = rates[symbol]
+                if rate is None:
+                    continue
+                # Equity in the currency of the symbol.
+                own = affordable(max(equity, 0), rate)
+                capital, band = float(own), own * self._min_trade // MILLION
             desired = int(weight * capital / price)
             minimum = self._minimum[symbol]
             if desired and abs(desired) * price < minimum:

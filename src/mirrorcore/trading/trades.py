@@ -131,12 +131,13 @@ class TradeBook:
     ----------
     closed: trades closed since the start, or since the checkpoint it was restored from.
     closed_count, closed_won, closed_net: how many since the start, how many of them gained after
-        fees, and their net result in quanta.
+        fees, and by currency their net result in its quanta.
     """
 
     __slots__ = (
         "_opened",
         "_running",
+        "_settled",
         "_value",
         "closed",
         "closed_count",
@@ -146,12 +147,13 @@ class TradeBook:
 
     def __init__(self, units: Units) -> None:
         self._value = units.value
+        self._settled = units.settled
         self._running: list[_Running | None] = [None] * len(units)
         self._opened = 0
         self.closed: list[Trade] = []
         self.closed_count = 0
         self.closed_won = 0
-        self.closed_net = 0
+        self.closed_net = [0] * len(units.currencies)
 
     def number_of(self, symbol: int) -> int | None:
         """Number of the trade under way in a symbol."""
@@ -197,7 +199,7 @@ class TradeBook:
         self.closed.append(trade)
         self.closed_count += 1
         self.closed_won += trade.net > 0
-        self.closed_net += trade.net
+        self.closed_net[self._settled[trade.symbol]] += trade.net
 
     def open(self, price_ticks: Sequence[int]) -> list[Trade]:
         """The trades under way, marked at ``price_ticks``, in symbol order."""
@@ -212,8 +214,21 @@ class TradeBook:
         ]
 
     def result(self, price_ticks: Sequence[int]) -> int:
-        """Net result in quanta of all trades, closed and open at the mark."""
-        return self.closed_net + sum(trade.net for trade in self.open(price_ticks))
+        """Net result in quanta of all trades, closed and open at the mark, of one currency."""
+        (result,) = self.results(price_ticks)
+        return result
+
+    def results(self, price_ticks: Sequence[int]) -> list[int]:
+        """The same by currency, each in its own quanta."""
+        opened = self.open_net(price_ticks)
+        return [closed + now for closed, now in zip(self.closed_net, opened, strict=True)]
+
+    def open_net(self, price_ticks: Sequence[int]) -> list[int]:
+        """Net result by currency of the trades under way, at the mark."""
+        nets = [0] * len(self.closed_net)
+        for trade in self.open(price_ticks):
+            nets[self._settled[trade.symbol]] += trade.net
+        return nets
 
     def checkpoint(self) -> dict[str, Any]:
         """What continues the reconstruction; the closed trades themselves are not in it."""
@@ -221,7 +236,7 @@ class TradeBook:
             "opened": self._opened,
             "closed_count": self.closed_count,
             "closed_won": self.closed_won,
-            "closed_net": str(self.closed_net),
+            "closed_net": " ".join(map(str, self.closed_net)),
             "running": [_dump(running) for running in self._running if running is not None],
         }
 
@@ -231,7 +246,7 @@ class TradeBook:
         self.closed = []
         self.closed_count = state["closed_count"]
         self.closed_won = state["closed_won"]
-        self.closed_net = int(state["closed_net"])
+        self.closed_net = [int(net) for net in state["closed_net"].split()]
         self._running = [None] * len(self._running)
         for plain in state["running"]:
             running = _load(plain)

@@ -1,7 +1,7 @@
 """Integers for prices, quantities and money.
 
 A price is a whole number of ticks, a quantity a whole number of lots, money a whole number of
-*quanta* of the settlement currency. One lot moving one tick is a whole number of quanta, so price
+*quanta* of its currency. One lot moving one tick is a whole number of quanta, so price
 times quantity is exact; the only amounts that round are fees and shares of an integer, always
 written down where it happens.
 """
@@ -58,27 +58,49 @@ def last_true(mask: Bools) -> Ints:
 
 
 class Units:
-    """The integer steps of a run's instruments, all settled in one currency.
+    """The integer steps of a run's instruments.
+
+    Parameters
+    ----------
+    currency: what the account counts in; None is the settlement currency of all instruments.
 
     Attributes
     ----------
-    currency: what money is counted in.
-    places: decimals of money; one quantum is 10^-places.
-    value: per symbol, quanta by which one lot changes when its price moves one tick.
+    currency: as given. currencies: it and every other settlement currency, in symbol order.
+    settled: per symbol, the number of its settlement currency in ``currencies``.
+    places: decimals of money in every currency; one quantum is 10^-places.
+    value: per symbol, quanta by which one lot changes when its price moves one tick, of the
+        symbol's settlement currency.
     tick_size: per symbol, price of one tick.
     lot_base: per symbol, base currency in one lot (lot x multiplier).
-    minimum: per symbol, smallest notional of an order, in quanta.
+    minimum: per symbol, smallest notional of an order, in quanta of its settlement currency.
 
     Raises
     ------
-    ConfigError: no instrument, a step that is not above zero, or more than one currency.
+    ConfigError: no instrument, a step that is not above zero, an inverse contract, or several
+        currencies where none is named to count in.
     """
 
-    __slots__ = ("currency", "instruments", "lot_base", "minimum", "places", "tick_size", "value")
+    __slots__ = (
+        "currencies",
+        "currency",
+        "instruments",
+        "lot_base",
+        "minimum",
+        "places",
+        "settled",
+        "tick_size",
+        "value",
+    )
 
-    def __init__(self, instruments: Sequence[Instrument]) -> None:
+    def __init__(self, instruments: Sequence[Instrument], currency: str | None = None) -> None:
         self.instruments = tuple(instruments)
-        self.currency = _one_currency(self.instruments)
+        self.currency = currency or _one_currency(self.instruments)
+        self.currencies = tuple(
+            dict.fromkeys((self.currency, *(i.settlement for i in self.instruments)))
+        )
+        self.settled = tuple(self.currencies.index(i.settlement) for i in self.instruments)
+        _check_linear(self.instruments)
         _check_steps(self.instruments)
         steps = [
             Fraction(i.tick) * Fraction(i.lot) * Fraction(i.multiplier) for i in self.instruments
@@ -96,7 +118,7 @@ class Units:
         return len(self.instruments)
 
     def quanta(self, amount: Decimal) -> int:
-        """``amount`` of the settlement currency in quanta; ConfigError if it is not a whole one."""
+        """``amount`` of a currency in quanta; ConfigError if it is not a whole one."""
         exact = Fraction(amount) * Fraction(10**self.places)
         if exact.denominator != 1:
             raise ConfigError(
@@ -105,9 +127,13 @@ class Units:
             )
         return exact.numerator
 
-    def money(self, quanta: int) -> Money:
-        """The same amount with its currency."""
-        return Money(quanta, self.places, self.currency)
+    def money(self, quanta: int, currency: int = 0) -> Money:
+        """The same amount with its currency, by number; the account's is 0."""
+        return Money(quanta, self.places, self.currencies[currency])
+
+    def currency_of(self, symbol: int) -> str:
+        """What a symbol settles in."""
+        return self.currencies[self.settled[symbol]]
 
     def price(self, symbol: int, ticks: int) -> Decimal:
         """A price in ticks as it is printed."""
@@ -136,9 +162,19 @@ def _one_currency(instruments: tuple[Instrument, ...]) -> str:
         listed = ", ".join(f"{c} ({symbol})" for c, symbol in first.items())
         raise ConfigError(
             f"the symbols settle in {len(currencies)} currencies: {listed}",
-            hint="one run counts in one currency; split the symbols over several runs",
+            hint="say which of them the account counts in with account.currency",
         )
     return currencies[0]
+
+
+def _check_linear(instruments: tuple[Instrument, ...]) -> None:
+    inverse = [i.symbol for i in instruments if i.settlement == i.base != i.quote]
+    if inverse:
+        raise ConfigError(
+            f"{', '.join(inverse)}: an inverse contract is paid in its own base currency, "
+            "and what it gains is not its price times its quantity",
+            hint="take the contract that settles in the quote currency, or the spot pair",
+        )
 
 
 def _check_steps(instruments: tuple[Instrument, ...]) -> None:

@@ -33,7 +33,8 @@ class MatchingEngine:
     __slots__ = ("costs", "finished", "units", "working", "working_lots")
 
     def __init__(self, instruments: Sequence[Instrument], costs: CostModel) -> None:
-        self.units = Units(instruments)
+        # What the account counts in is no business of a venue: a fill has its symbol's currency.
+        self.units = Units(instruments, instruments[0].settlement if instruments else None)
         self.costs = costs
         self.working: list[Order] = []
         self.working_lots = [0] * len(self.units)

@@ -34,6 +34,7 @@ class MomentumScout(FilteredAgent):
     """
 
     kind: ClassVar[str] = "momentum_scout"
+    believes: ClassVar[Mapping[str, Mapping[str, float]]] = {"trend": {"momentum": 1.0}}
     votes: ClassVar[bool | None] = True
     parts = ("_moves", "_known", "_squared", "_reader")
     state: ClassVar[Mapping[str, StateField]] = {

@@ -48,6 +48,14 @@ class RegimeOracle(BlockAgent):
 
     kind: ClassVar[str] = "regime_oracle"
     votes: ClassVar[bool | None] = False
+    believes: ClassVar[Mapping[str, Mapping[str, float]]] = {
+        "log_volatility": {
+            name: math.log(multiple)
+            for name, multiple in zip(
+                ("p_calm", "p_normal", "p_turbulent", "p_crisis"), _MULTIPLES, strict=True
+            )
+        }
+    }
     state: ClassVar[Mapping[str, StateField]] = {
         "regime": StateField("likeliest: 0 calm, 1 normal, 2 turbulent, 3 crisis", "", 0, 3),
         "p_calm": StateField("volatility .6 times the usual", "probability", 0, 1),

@@ -68,6 +68,7 @@ class VolatilitySeer(FilteredAgent):
 
     kind: ClassVar[str] = "volatility_seer"
     votes: ClassVar[bool | None] = False
+    believes: ClassVar[Mapping[str, Mapping[str, float]]] = {"log_volatility": {"vol_z": 1.0}}
     parts = ("_cascade", "_slow", "_arrivals", "_last", "_said")
     state: ClassVar[Mapping[str, StateField]] = {
         "vol_forecast": StateField(

@@ -146,6 +146,25 @@ class OracleEngine(BlockAgent):
         """(T, S, N) what each voter added to the edges of the block analysed last."""
         self.common_pulls: Floats = np.zeros((0, voters))
         """(T, N) the same for the edge of the market."""
+        self.factors: Floats = np.ones(voters)
+        """(N,) what an operator multiplies each learned weight with; 1 leaves it as it is."""
+
+    @property
+    def learned(self) -> Floats:
+        """(N,) the weights on the residuals as they were learned."""
+        return self._residual.weights
+
+    def rebalance(self, factors: Mapping[str, float]) -> None:
+        """Multiply the learned weights of the voters named from now on; 0 is not to be heard.
+
+        Raises
+        ------
+        KeyError: one of them is no voter.
+        """
+        places = {voter: place for place, voter in enumerate(self.context.voters)}
+        self._grow(len(places))
+        for voter, factor in factors.items():
+            self.factors[places[voter]] = factor
 
     def remember(self) -> dict[str, Any]:
         return {
@@ -156,6 +175,7 @@ class OracleEngine(BlockAgent):
             "previous": self._previous,
             "previous_common": self._previous_common,
             "calibration": self._calibration.checkpoint(),
+            "factors": self.factors,
         }
 
     def recall(self, memory: dict[str, Any]) -> None:
@@ -166,6 +186,7 @@ class OracleEngine(BlockAgent):
         self._previous = memory["previous"]
         self._previous_common = memory["previous_common"]
         self._calibration.restore(memory["calibration"])
+        self.factors = memory["factors"]
 
     def _analyze(self, block: BlockInput) -> dict[str, Floats]:
         if block.votes is None:
@@ -200,8 +221,9 @@ class OracleEngine(BlockAgent):
         )
         self._previous = _last(self._previous, z)
         self._previous_common = _last(self._previous_common, z_common)
-        self.pulls[rows] = z * self._residual.weights
-        self.common_pulls[rows] = z_common * self._common.weights
+        weights = self._residual.weights * self.factors
+        self.pulls[rows] = z * weights
+        self.common_pulls[rows] = z_common * (self._common.weights * self.factors)
         edge = np.clip(sum_last(self.pulls[rows]), -_CLIP_SCORE, _CLIP_SCORE)
         factor_edge = np.clip(sum_last(self.common_pulls[rows]), -_CLIP_SCORE, _CLIP_SCORE)
         own = _own_log_odds(edge, factor_edge, heard.residual_vol[rows], heard.factor_vol[rows])
@@ -211,7 +233,7 @@ class OracleEngine(BlockAgent):
         )
         made["conviction"][rows] = max(self.floor, self._residual.conviction())
         made["consensus"][rows] = _agreement(self.pulls[rows])
-        made["weights"][rows] = self._residual.weights
+        made["weights"][rows] = weights
         made["calibration"][rows] = self._calibration.voters.slope
         made["trust"][rows] = self._residual.trust()
         self._calibration.observe(heard.stated[rows], own, heard.rises[rows])
@@ -223,6 +245,7 @@ class OracleEngine(BlockAgent):
             self._residual.grow(voters)
             self._common.grow(voters)
             self._calibration.grow(voters)
+            self.factors = np.concatenate([self.factors, np.ones(more)])
             self._previous = np.pad(self._previous, ((0, 0), (0, 0), (0, more)))
             self._previous_common = np.pad(self._previous_common, ((0, 0), (0, more)))
 

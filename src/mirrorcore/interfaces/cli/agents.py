@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mirrorcore.errors import UsageError
+from mirrorcore.interfaces.cli import own_agents
 from mirrorcore.interfaces.cli.answer import Answer, Session, say
 from mirrorcore.interfaces.cli.registration import command, group
 from mirrorcore.interfaces.cli.settings import Settings, load
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     agents = group("The agents of the swarm.")
     command(agents, "list")(list_agents)
     command(agents, "show")(show_agent)
+    own_agents.register(agents)
     app.add_typer(agents, name="agents")
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -15,15 +18,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INTERRUPTED = 130
+_PATIENCE = b"\nthe run is over and is being reported; Ctrl-C again leaves without that\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The outcome of a command: ``document`` for ``--json``, ``show`` for everybody else."""
+    """The outcome of a command: ``document`` for ``--json``, ``show`` for everybody else.
+
+    ``told`` says that all has been said already, line by line.
+    """
 
     document: Mapping[str, Any]
     show: Callable[[Console], None]
     exit_code: int = 0
+    told: bool = False
 
 
 @dataclass(slots=True)
@@ -37,6 +45,31 @@ class Session:
     debug: bool = False
     runs: Path | None = None
     written: list[Path] = field(default_factory=list)
+    _patience: ExitStack = field(default_factory=ExitStack)
+
+    def outlast_ctrl_c(self) -> None:
+        """The last run of this call is over: from here on Ctrl-C does not lose what is told of it.
+
+        The first says so, the second leaves without the rest.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return
+        pressed = False
+
+        def heard(*_: object) -> None:
+            nonlocal pressed
+            if pressed:
+                raise KeyboardInterrupt
+            pressed = True
+            # As bytes: the main thread may be in the middle of writing text.
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, _PATIENCE)
+
+        before = signal.signal(signal.SIGINT, heard)
+        self._patience.callback(signal.signal, signal.SIGINT, before)
+
+    def end(self) -> None:
+        """The call is over: Ctrl-C does again what it did before."""
+        self._patience.close()
 
     @property
     def remarks(self) -> Console:

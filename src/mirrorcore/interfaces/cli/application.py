@@ -20,8 +20,16 @@ from mirrorcore.interfaces.cli import (
     backtest,
     checks,
     configuration,
+    control,
+    dashboard,
+    data,
     demo,
+    doctor,
+    emergence,
     evaluate,
+    exchange,
+    init,
+    monitor,
     paper,
     rerun,
     runs,
@@ -47,8 +55,8 @@ def application() -> typer.Typer:
     )
     app.callback()(_root)
     for module in (
-        demo, backtest, evaluate, paper, rerun, runs, why, attribution, checks, agents,
-        configuration,
+        demo, init, backtest, evaluate, paper, control, rerun, runs, why, emergence, attribution,
+        checks, agents, exchange, data, configuration, dashboard, monitor, doctor,
     ):  # fmt: skip
         module.register(app)
     return app
@@ -69,8 +77,16 @@ def _root(
     """What belongs to no command."""
 
 
+_ALGEBRA = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+"""Threads of linear algebra, one unless the user says otherwise: the matrices here are small, and
+threads that wait for each other cost a watched run three times the processor for nothing. Numpy
+reads them when it is imported, which is later than this."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one call of the command line; the exit code is returned."""
+    for name in _ALGEBRA:
+        os.environ.setdefault(name, "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Read here as well, because a call that cannot be parsed has to be answered in the same form.
     session = Session(json="--json" in given)
@@ -95,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(session, {"kind": "SystemError", "message": message}, 1)
     except Exception as error:  # nobody outside is shown a traceback
         return _defect(session, error)
+    finally:
+        session.end()
 
 
 def _deliver(session: Session, answer: Any) -> int:
@@ -102,6 +120,8 @@ def _deliver(session: Session, answer: Any) -> int:
         return _interrupted(session)
     if not isinstance(answer, Answer):
         return int(answer or 0)  # help was shown, and its code is the answer
+    if answer.told:
+        return answer.exit_code
     if session.json:
         sys.stdout.write(encode(answer.document) + "\n")
     else:

@@ -36,7 +36,7 @@ def backtest(session: Session, settings: Settings, no_report: NoReport = False) 
     config = load(session, replace(settings, without=None), quiet=True).config
     # Built before anything runs: whoever cannot be left out is named at once.
     shortened = _without(session, settings, config, names)
-    whole = _run(session, config, "replay of the whole swarm", page=not no_report)
+    whole = _run(session, config, "replay of the whole swarm", page=not no_report, last=False)
     if whole.interrupted:
         return whole.answer()
     other = _run(session, shortened, f"replay without {', '.join(names)}", page=not no_report)
@@ -63,13 +63,15 @@ def _without(
     return shortened
 
 
-def _run(session: Session, config: RunConfig, title: str, *, page: bool) -> Told:
+def _run(session: Session, config: RunConfig, title: str, *, page: bool, last: bool = True) -> Told:
     from mirrorcore.interfaces.cli.outcomes import tell
     from mirrorcore.interfaces.cli.stalls import name_stall
     from mirrorcore.swarm.replay import replay_history
 
     with progress(session, title) as told:
         outcome = replay_history(config, progress=told, stalled=name_stall)
+        if last or outcome.results.identity.status == "interrupted":
+            session.outlast_ctrl_c()
     return tell(session, outcome, page=page)
 
 

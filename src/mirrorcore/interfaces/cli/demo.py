@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mirrorcore.interfaces.cli.answer import INTERRUPTED, Answer, Session, say
+from mirrorcore.interfaces.cli.dashboard import Dashboard, door_to
 from mirrorcore.interfaces.cli.progress import progress
 from mirrorcore.interfaces.cli.registration import command
 from mirrorcore.interfaces.cli.settings import Override, Settings, load
@@ -30,9 +31,20 @@ CRASH_AFTER = 6
 CRASH_CALLS = 7
 """Five failures in a row open the breaker; the others fail probes of the restarted agent."""
 
+SECONDS, WATCHED_SECONDS = 20.0, 300.0
+"""How long paper goes on where nobody watches, and on a terminal, where there is time to look at
+the dashboard and Ctrl-C to end it."""
+
 _SECONDS = Annotated[
-    float,
-    typer.Option("--seconds", metavar="N", min=1, max=86_400, help="How long paper goes on."),
+    float | None,
+    typer.Option(
+        "--seconds",
+        metavar="N",
+        min=1,
+        max=86_400,
+        show_default=False,
+        help=f"How long paper goes on; {SECONDS:g}, on a terminal {WATCHED_SECONDS:g} or Ctrl-C.",
+    ),
 ]
 _DAYS = Annotated[
     int, typer.Option("--days", metavar="N", min=1, max=3650, help="How long history is.")
@@ -53,7 +65,8 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     session: Session,
-    seconds: _SECONDS = 20.0,
+    dashboard: Dashboard,
+    seconds: _SECONDS = None,
     days: _DAYS = 365,
     seed: _SEED = None,
     runs: _RUNS = None,
@@ -63,7 +76,9 @@ def demo(
     year = _replay_year(session, settings, days)
     if year.interrupted:
         return Answer({"replay": year.document(), "paper": None}, year.show, INTERRUPTED)
-    paper = _trade_paper(session, settings, days, seconds)
+    if seconds is None:
+        seconds = WATCHED_SECONDS if session.story.is_terminal else SECONDS
+    paper = _trade_paper(session, settings, dashboard, days, seconds)
 
     def show(out: Console) -> None:
         paper.show(out)
@@ -120,7 +135,9 @@ def _summarise(year: Told, story: Console) -> None:
     say(story, f"     {year.page}", "dim")
 
 
-def _trade_paper(session: Session, settings: Settings, days: int, seconds: float) -> Told:
+def _trade_paper(
+    session: Session, settings: Settings, dashboard: Dashboard, days: int, seconds: float
+) -> Told:
     """The market goes on where history ended; what came before is the warm-up."""
     from mirrorcore.clock import DAY, SECOND
 
@@ -134,6 +151,7 @@ def _trade_paper(session: Session, settings: Settings, days: int, seconds: float
         ("market.bars", first + passing),
         ("paper.speed", SPEED),
         ("faults", [fault]),
+        *dashboard.overrides(),
     ]
     config = load(session, settings, more, quiet=True).config
     from mirrorcore.interfaces.cli.live import Spectator
@@ -149,8 +167,14 @@ def _trade_paper(session: Session, settings: Settings, days: int, seconds: float
     )
     with Spectator(session, lines=True) as eye:
         outcome = run_paper(
-            config, seconds=seconds, start_tick=first, warm=eye.warm, watch=eye.watch
+            config,
+            seconds=seconds,
+            start_tick=first,
+            warm=eye.warm,
+            watch=eye.watch,
+            attach=door_to(session, config),
         )
+        session.outlast_ctrl_c()
     return tell(session, outcome)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mirrorcore.clock import SECOND, Stopwatch, iso
 from mirrorcore.interfaces.cli.answer import Session, say
-from mirrorcore.interfaces.cli.progress import progress
+from mirrorcore.interfaces.cli.progress import Progress, progress
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -36,13 +36,21 @@ class Spectator:
         self._lines = lines
         self._stage = ExitStack()
         self._show: Watch | None = None
+        self._warm: Progress | None = None
 
     def __enter__(self) -> Spectator:
-        self.warm = self._stage.enter_context(progress(self._session, "warm-up", lines=self._lines))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stage.close()
+
+    def warm(self, done: int, total: int | None) -> None:
+        """Show how far the warm-up is; the bar is not there before it begins, so that what is said
+        until then stands on lines of its own."""
+        if self._warm is None:
+            told = progress(self._session, "warm-up", lines=self._lines)
+            self._warm = self._stage.enter_context(told)
+        self._warm(done, total)
 
     def watch(self, snapshot: SwarmSnapshot) -> None:
         """Show a snapshot; the first one takes the place of the warm-up."""

@@ -83,6 +83,7 @@ class Told:
             "accounting_residual": 0 if residual == 0 else str(residual),
             **summarise(results, self.evaluation),
             "costs": asdict(results.costs),
+            "cash": [asdict(row) for row in results.cash],
             "agents": {agent.id: _agent(asdict(agent)) for agent in results.agents},
             "limits": [asdict(limit) for limit in results.limits],
             "intake": [asdict(case) for case in results.intake],

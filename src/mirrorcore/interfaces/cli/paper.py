@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mirrorcore.errors import RefusedError, UsageError
 from mirrorcore.interfaces.cli.answer import Answer, Session
 from mirrorcore.interfaces.cli.backtest import NoReport
+from mirrorcore.interfaces.cli.dashboard import Dashboard, door_to
 from mirrorcore.interfaces.cli.registration import command
 from mirrorcore.interfaces.cli.settings import Override, Settings, load
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mirrorcore.config.model import RunConfig
 
 _MODE = Annotated[str, typer.Option("--mode", metavar="paper|live", help="Live is refused so far.")]
 _SECONDS = Annotated[
@@ -36,6 +44,30 @@ _WARMUP = Annotated[
 ]
 
 
+_SOURCE = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        metavar="simulated|recorded|exchange",
+        show_default=False,
+        help="Where the market comes from; exchange is a venue as it trades now.",
+    ),
+]
+_VENUE = Annotated[
+    str | None,
+    typer.Option("--venue", metavar="NAME", show_default=False, help="Which, as CCXT calls it."),
+]
+_URL = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        metavar="URL",
+        show_default=False,
+        help="A local exchange in place of the venue's own hosts.",
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     command(app, "run")(run)
@@ -44,10 +76,14 @@ def register(app: typer.Typer) -> None:
 def run(
     session: Session,
     settings: Settings,
+    dashboard: Dashboard,
     mode: _MODE = "paper",
     seconds: _SECONDS = None,
     speed: _SPEED = None,
     warmup: _WARMUP = None,
+    source: _SOURCE = None,
+    venue: _VENUE = None,
+    url: _URL = None,
     no_report: NoReport = False,
 ) -> Answer:
     """Trade on paper in front of you; Ctrl-C ends it and reports."""
@@ -58,15 +94,21 @@ def run(
             ("paper.seconds", None if seconds is None else float(seconds)),
             ("paper.speed", speed),
             ("paper.warmup", warmup),
+            ("market.source", source),
+            ("exchange.venue", venue),
+            ("exchange.url", url),
         )
         if value is not None
     ]
+    more += dashboard.overrides()
     config = load(session, settings, more).config
     from mirrorcore.interfaces.cli.live import Spectator
     from mirrorcore.interfaces.cli.outcomes import tell
     from mirrorcore.interfaces.cli.stalls import name_stall
     from mirrorcore.swarm.paper import run_paper
 
+    if config.market.source == "exchange":
+        return _live(session, config, settings.left_out(), page=not no_report)
     with Spectator(session) as eye:
         outcome = run_paper(
             config,
@@ -74,8 +116,49 @@ def run(
             warm=eye.warm,
             watch=eye.watch,
             stalled=name_stall,
+            attach=door_to(session, config),
         )
+        session.outlast_ctrl_c()
     return tell(session, outcome, page=not no_report).answer()
+
+
+def _live(session: Session, config: RunConfig, without: list[str], *, page: bool) -> Answer:
+    """On a venue: the same, and how its sources did."""
+    from mirrorcore.interfaces.cli.live import Spectator
+    from mirrorcore.interfaces.cli.outcomes import tell
+    from mirrorcore.interfaces.cli.sources_screen import show_bars, show_health
+    from mirrorcore.interfaces.cli.stalls import name_stall
+    from mirrorcore.swarm.feeds import open_feed, open_sources
+    from mirrorcore.swarm.live_paper import run_live
+
+    sources = open_sources(config, os.environ)
+    with Spectator(session) as eye:
+        ended = run_live(
+            config,
+            open_feed(config),
+            sources=sources,
+            seconds=config.paper.seconds,
+            without=without,
+            warm=eye.warm,
+            watch=eye.watch,
+            stalled=name_stall,
+            attach=door_to(session, config),
+        )
+        session.outlast_ctrl_c()
+    told = tell(session, ended.outcome, page=page)
+    document = {
+        **told.document(),
+        "sources": {name: asdict(one) for name, one in ended.health.items()},
+        "late_trades": ended.late,
+        "bars_against_the_venue": asdict(ended.bars),
+    }
+
+    def show(out: Console) -> None:
+        told.show(out)
+        show_health(out, ended.health, ended.late)
+        show_bars(out, ended.bars)
+
+    return Answer(document, show, told.exit_code)
 
 
 def _check_mode(mode: str) -> None:

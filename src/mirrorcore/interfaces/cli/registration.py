@@ -1,8 +1,8 @@
 """Turns plain functions into commands: shared groups of options, ``--json`` and ``--debug``.
 
-A command is a function of a :class:`Session`, of its own arguments and of groups of options; a
-group is a frozen dataclass whose fields are annotated with ``typer.Option``. Written once, a group
-means the same in every command.
+A command is a function of a :class:`Session`, if it needs one, of its own arguments and of groups
+of options; a group is a frozen dataclass whose fields are annotated with ``typer.Option``. Written
+once, a group means the same in every command.
 """
 
 from __future__ import annotations
@@ -36,11 +36,16 @@ def group(help_text: str, **settings: Any) -> typer.Typer:
     )
 
 
-def command(app: typer.Typer, name: str | None = None) -> Callable[[Command], Command]:
-    """Register a function as a command of ``app``; the function itself stays as it was."""
+def command(
+    app: typer.Typer, name: str | None = None, **context: Any
+) -> Callable[[Command], Command]:
+    """Register a function as a command of ``app``; the function itself stays as it was.
+
+    ``context`` are settings of click's context, as ``ignore_unknown_options``.
+    """
 
     def register(function: Command) -> Command:
-        app.command(name)(_called_by_typer(function))
+        app.command(name, context_settings=context or None)(_called_by_typer(function))
         return function
 
     return register
@@ -73,7 +78,8 @@ def _called_by_typer(function: Command) -> Callable[..., Answer]:
         current = ctx.ensure_object(Session)
         current.json, current.debug = json, debug
         arguments = {name: _filled(kind, given) for name, kind in groups.items()}
-        return function(**{session: current}, **arguments, **given)
+        own = {session: current} if session else {}
+        return function(**own, **arguments, **given)
 
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads it
     call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

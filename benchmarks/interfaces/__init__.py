@@ -1,0 +1,1 @@
+"""What it costs to show a swarm: ``python -m benchmarks.interfaces.live``."""

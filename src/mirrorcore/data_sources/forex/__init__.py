@@ -1,0 +1,1 @@
+"""Exchange rates of currencies from files of quotes."""

@@ -1,0 +1,19 @@
+"""False alarms in quiet worlds; made by scripts/measured_rates.py, do not edit.
+
+By type: runs that alarmed, runs of 10,000 ticks, the upper end of Wilson's 95 % interval of that
+share, and the share in the world in which it was largest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+MEASURED: Mapping[str, tuple[int, int, float, float]] = {
+    "coordination": (0, 134, 0.0279, 0.0),
+    "drift": (0, 156, 0.024, 0.0),
+    "specialisation": (4, 2000, 0.0051, 0.01),
+    "novelty": (16, 1000, 0.0258, 0.025),
+    "collective": (0, 1600, 0.0024, 0.0),
+    "risk": (2, 140, 0.0506, 0.2),
+    "regime": (6, 275, 0.0468, 0.04),
+}

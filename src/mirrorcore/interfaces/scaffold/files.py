@@ -1,0 +1,45 @@
+"""Writes new files, and never over what is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mirrorcore.errors import UsageError
+
+
+@dataclass(slots=True)
+class Written:
+    """What came of it: new files, and those that were there and stayed as they were."""
+
+    files: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+
+    def write(self, path: Path, text: str) -> None:
+        """A new file, or nothing where there is one already."""
+        _make_folder(path.parent)
+        try:
+            with path.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except FileExistsError:
+            self.kept.append(path)
+        else:
+            self.files.append(path)
+
+
+def refuse_existing(*paths: Path) -> None:
+    """UsageError where any of the files is there."""
+    there = [path for path in paths if path.exists() or path.is_symlink()]
+    if there:
+        raise UsageError(
+            f"{' and '.join(map(str, there))} {'is' if len(there) == 1 else 'are'} there already; "
+            "nothing was written",
+            hint="choose another name, or move it away",
+        )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{folder} cannot be a folder: a file is in its way") from None

@@ -1,0 +1,51 @@
+/**
+ * Elements. Text comes from agents, venues and headlines and is never trusted: it enters the page as
+ * text, through `textContent`, and no other way exists here.
+ */
+
+type Attributes = Readonly<Record<string, string | number | boolean | null | undefined>>;
+export type Child = Node | string | null | undefined | false;
+
+/** `el("button.stop", { type: "button" }, "STOP")`. */
+export function el<K extends keyof HTMLElementTagNameMap>(
+  what: K | `${K}.${string}`,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const [tag, ...classes] = what.split(".") as [K, ...string[]];
+  const made = document.createElement(tag);
+  if (classes.length > 0) made.className = classes.join(" ");
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    made.setAttribute(name, value === true ? "" : String(value));
+  }
+  made.append(...children.filter((child): child is Node | string => Boolean(child)));
+  return made;
+}
+
+/** Writes a text only where it differs: an unchanged page costs no layout. */
+export function say(where: Node & { textContent: string | null }, text: string): void {
+  if (where.textContent !== text) where.textContent = text;
+}
+
+export function setClass(where: Element, name: string): void {
+  if (where.className !== name) where.className = name;
+}
+
+export function fill(where: Element, ...children: Child[]): void {
+  where.replaceChildren(...children.filter((child): child is Node | string => Boolean(child)));
+}
+
+export function byId(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no element #${id}`);
+  return found;
+}
+
+/** Whether what is typed goes into a field, so that single keys are no shortcuts. */
+export function isTyping(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName))
+  );
+}
