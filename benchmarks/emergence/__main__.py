@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from benchmarks.emergence.kinds import KINDS
 from benchmarks.emergence.score import run
 from benchmarks.emergence.summary import evidence, planted_rows, quiet_rows, totals
@@ -84,7 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
             [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
         )
         there = {(line["kind"], line["scenario"], line["seed"]) for line in lines}
-        with file.open("a") as out:
+        # One thread for matrices, as in a run.
+        with file.open("a") as out, threadpool_limits(limits=1, user_api="blas"):
             for name, scenario, seed in rounds(kinds, seeds, given.quick):
                 if (name, scenario, seed) in there:
                     continue

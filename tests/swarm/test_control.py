@@ -30,6 +30,7 @@ from commanded_paper import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from swarm_world import configured, entries
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mirrorcore.journal import JournalReader, RunRegistry
 from mirrorcore.swarm.control.actions import (
@@ -396,6 +397,21 @@ def test_the_collector_leaves_alone_what_stays_as_long_as_the_run(tmp_path: Path
     _, said = driven(config, {300: lambda _: gc.get_freeze_count()})
     assert said[300] > 10_000
     assert gc.get_freeze_count() == 0
+
+
+def threads_of_algebra() -> list[int]:
+    """Of each library loaded, without repeats."""
+    pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    return list(dict.fromkeys(pools))
+
+
+def test_algebra_takes_one_thread_for_as_long_as_the_run_lasts(tmp_path: Path) -> None:
+    """A report of the same run on more cores says the same, and small matrices cost no waiting."""
+    with threadpool_limits(limits=2, user_api="blas"):
+        config = configured(tmp_path, **{**PAPER, "market__bars": 302})
+        _, said = driven(config, {300: lambda _: threads_of_algebra()})
+        assert threads_of_algebra() == [2]
+    assert said[300] == [1]
 
 
 @pytest.mark.parametrize("how", ["file", "signal", "console"])

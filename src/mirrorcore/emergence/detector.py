@@ -24,6 +24,8 @@ BUDGET = 0.05
 HORIZON = 10_000
 """Ticks the budget is for."""
 
+_FLOAT = np.dtype(np.float64)
+
 
 class Detector(Protocol):
     """Fed one tick at a time; a finding rests on the ticks given so far and nothing else."""
@@ -57,12 +59,12 @@ class TickReader:
     def array(self, tick: Mapping[str, Any], key: str, *axes: str) -> Array:
         """A finite array with one axis a name. Raises UsageError otherwise."""
         value = tick.get(key)
-        # Nearly every tick is as the one before.
+        # Nearly every tick is as the one before. The sum of squares is finite only if all are.
         if (
             isinstance(value, np.ndarray)
-            and value.dtype == np.float64
+            and value.dtype is _FLOAT
             and value.shape == self._shapes.get(axes)
-            and np.logical_and.reduce(np.isfinite(value), axis=None)
+            and math.isfinite(np.vdot(value, value))
         ):
             return value
         value = self._finite(tick, key, axes)

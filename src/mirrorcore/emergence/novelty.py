@@ -15,7 +15,7 @@ _BET_FROM = 512
 _RIDGE = 20.0
 _START_EVERY = 512
 _STARTS = 24
-_BETS = (0.03, 0.07, 0.14)
+_BETS = np.array([0.03, 0.07, 0.14])
 _CLIP = 4.0
 _FAST, _SLOW = 64.0, 1024.0
 _NOVEL = 0.5
@@ -129,11 +129,12 @@ class NovelStrategyDetector:
             self._log_worth[start] = 0.0
         if start >= _STARTS:
             start = _STARTS - 1
-        scaled = np.clip(earned / np.sqrt(before + 1e-30), -_CLIP, _CLIP)
-        gains = np.log1p(np.multiply.outer(np.array(_BETS), scaled))
+        scaled = np.minimum(np.maximum(earned / np.sqrt(before + 1e-30), -_CLIP), _CLIP)
+        gains = np.log1p(_BETS[:, None] * scaled)
         self._log_worth[: start + 1] += gains
         self._earned *= 1.0 - 1.0 / _SLOW
-        self._earned += np.stack([scaled, np.ones_like(scaled)])
+        self._earned[0] += scaled
+        self._earned[1] += 1.0
         if self._tick % 16:
             return ()
         worth = np.exp(np.minimum(self._log_worth[: start + 1], 600.0)).mean(axis=1)

@@ -52,6 +52,13 @@ class _Sums:
         self.own_target += other.own_target
         self.count += other.count
 
+    def widen(self, own: int) -> None:
+        """Make room for own features that come late: they were zero until now."""
+        more = own - self.own_target.shape[1]
+        self.cross = np.pad(self.cross, ((0, 0), (0, 0), (0, more)))
+        self.own_gram = np.pad(self.own_gram, ((0, 0), (0, more), (0, more)))
+        self.own_target = np.pad(self.own_target, ((0, 0), (0, more)))
+
 
 class ResponseModel:
     """Forecast errors of (B, N) behaviour, each scaled to a variance near one.
@@ -76,12 +83,12 @@ class ResponseModel:
         self._absolute = absolute
         self._ridge, self._settled = ridge, settled
         own = _OWN + _BENDS + _CLOCK
-        self._shape = (agents, shared, own)
+        self._agents, self._shared, self._own = agents, shared, own
         # Columns of the clock are taken up when first there is a rhythm.
         self._used = _OWN + _BENDS
         self._delay = delay
-        self._sums = _Sums.zero(*self._shape)
-        self._pending = [_Sums.zero(*self._shape)]
+        self._sums = self._nothing()
+        self._pending = [self._nothing()]
         self._last = np.zeros((3, agents))
         self._means = np.zeros((len(_RATES), agents))
         self._shared_weights = np.zeros((shared, agents))
@@ -97,6 +104,9 @@ class ResponseModel:
         self._error_square = np.full(agents, 0.25)
         self._seen = 0.0
         self.fitted = False
+
+    def _nothing(self) -> _Sums:
+        return _Sums.zero(self._agents, self._shared, self._used)
 
     def index(self, rows: Array) -> Array:
         """What each agent makes of the shared features alone, (B, N), of a spread near one."""
@@ -128,8 +138,10 @@ class ResponseModel:
         rhythm of the swarm, ``lean`` (B, N) which way the agents lean by themselves: by default
         what their own past says of this behaviour.
         """
-        if clock.any():
-            self._used = self._shape[2]
+        if self._used < self._own and clock.any():
+            self._used = self._own
+            for sums in (self._sums, *self._pending):
+                sums.widen(self._used)
         unexplained = behaviour - rows @ self._plain_weights
         own = self._own_columns(behaviour, unexplained, index, clock, lean)
         expected = rows @ self._shared_weights + np.einsum(
@@ -193,16 +205,14 @@ class ResponseModel:
         sums = self._pending[-1]
         sums.count += len(rows)
         sums.gram += rows.T @ rows
-        used = self._used
-        cross = rows.T @ own.reshape(len(own), -1)
-        sums.cross[:, :, :used] += cross.reshape(*sums.cross.shape[:2], used)
-        sums.own_gram[:, :used, :used] += np.matmul(own.transpose(1, 2, 0), own.transpose(1, 0, 2))
+        sums.cross += (rows.T @ own.reshape(len(own), -1)).reshape(sums.cross.shape)
+        sums.own_gram += np.matmul(own.transpose(1, 2, 0), own.transpose(1, 0, 2))
         sums.shared_target += rows.T @ behaviour
-        sums.own_target[:, :used] += np.einsum("bnk,bn->nk", own, behaviour)
+        sums.own_target += np.einsum("bnk,bn->nk", own, behaviour)
 
     def refit(self) -> None:
         """Coefficients from everything seen so far, but for the last ``delay`` calls."""
-        self._pending.append(_Sums.zero(*self._shape))
+        self._pending.append(self._nothing())
         if len(self._pending) > self._delay + 1:
             self._sums.add(self._pending.pop(0))
         sums = self._sums
@@ -213,16 +223,16 @@ class ResponseModel:
             members = np.flatnonzero(self._pattern_of == number)
             keep = np.flatnonzero(pattern)
             gram = sums.gram[np.ix_(keep, keep)] + self._ridge * np.eye(len(keep))
-            cross = sums.cross[:, :, :used][np.ix_(keep, members)]  # (K, M, own)
+            cross = sums.cross[np.ix_(keep, members)]  # (K, M, own)
             flat = cross.reshape(len(keep), -1)
             target = sums.shared_target[np.ix_(keep, members)]
             solved = np.linalg.inv(gram) @ np.concatenate([flat, target], axis=1)
             inner = solved[:, : flat.shape[1]].reshape(cross.shape)
             plain = solved[:, flat.shape[1] :]  # (K, M)
-            reduced = sums.own_gram[members, :used, :used]
+            reduced = sums.own_gram[members]
             reduced -= np.matmul(cross.transpose(1, 2, 0), inner.transpose(1, 0, 2))
             reduced += self._ridge * np.eye(used)
-            right = sums.own_target[members, :used] - np.einsum("kmo,km->mo", cross, plain)
+            right = sums.own_target[members] - np.einsum("kmo,km->mo", cross, plain)
             weights = np.linalg.solve(reduced, right[:, :, None])[:, :, 0]
             self._own_weights[members, :used] = weights
             self._plain_weights[np.ix_(keep, members)] = plain

@@ -10,7 +10,9 @@ import numpy as np
 from mirrorcore.emergence.detector import Array
 
 TEXTBOOK = ("holding", "reversal", "short momentum", "long momentum", "breakout")
-_SPANS = (8.0, 64.0)
+_SPANS = np.array([8.0, 64.0])
+_RATES = 2.0 / (_SPANS + 1.0)
+_ROOTS = np.sqrt(_SPANS)
 _VARIANCE_SPAN = 96.0
 _RANGE_SPAN = 48.0
 
@@ -29,8 +31,8 @@ class Textbook:
             self._variance = change * change
         self._variance += (change * change - self._variance) / _VARIANCE_SPAN
         spread = float(np.sqrt(self._variance)) or 1.0
-        self._means += (change - self._means) * (2.0 / (np.array(_SPANS) + 1.0))
-        trends = np.tanh(self._means * np.sqrt(_SPANS) / spread)
+        self._means += (change - self._means) * _RATES
+        trends = np.tanh(self._means * _ROOTS / spread)
         self._level += change
         fade = 1.0 / _RANGE_SPAN
         self._high = max(self._level, self._high + (self._level - self._high) * fade)

@@ -11,6 +11,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from mirrorcore.journal import RunStatus
 from mirrorcore.swarm.control.stop_signs import StopSignal, standing_by
 from mirrorcore.swarm.run import Run, RunOutcome
@@ -96,7 +98,11 @@ def _carry_out(
 ) -> RunOutcome:
     try:
         try:
-            drive(loop, work)
+            # A swarm's matrices are small: threads of the algebra library would spend more time
+            # on waiting for each other than on them, and last digits would hang on the number of
+            # cores.
+            with threadpool_limits(limits=1, user_api="blas"):
+                drive(loop, work)
         finally:
             interrupts.over = True
             run.swarm.parts.bus.isolation.close()

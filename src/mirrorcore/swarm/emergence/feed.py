@@ -89,8 +89,11 @@ class Feed:
         self._heard += batch.heard
         self._touched += batch.touched
         moves = np.where(np.isfinite(batch.moves), batch.moves, 0.0)
+        average = moves.mean(axis=1)
+        busy = np.abs(moves)
+        demand = busy / np.maximum(busy.sum(axis=1, keepdims=True), 1e-12)
         beliefs = self.beliefs.rows(batch.ts, batch.ahead or {}, batch.said)
-        columns = self._columns(batch)
+        told = self._told(batch)
         for row, ts in enumerate(batch.ts.tolist()):
             self._rows += 1
             there = [s for s in self._watched if batch.present[row, s]]
@@ -102,10 +105,15 @@ class Feed:
                 continue
             if self.cast is None:
                 self._settle(batch, row)
-                columns = self._columns(batch)
+                told = self._told(batch)
                 for s in there:
                     self.series[s].opened(float(batch.open[row, s]))
-            shared = self._shared(batch, row, ts, moves[row], columns)
+            shared = {
+                **self._shared(batch, row, ts),
+                "told": told[row],
+                "move": average[row],
+                "demand": demand[row],
+            }
             for s in there:
                 self.series[s].decide(batch, row, shared, beliefs[row, s])
         if self.cast is None:
@@ -126,7 +134,7 @@ class Feed:
         )
         n = len(cast.voters)
         self._task = np.zeros(n)
-        self._until = np.zeros(n)
+        self._until, self._latest = np.zeros(n), 0.0
         self._places = {name: i for i, name in enumerate(cast.voters)}
         self.series = {
             s: Series(cast, s, len(names), self._learned and self._learned(cast, s))
@@ -139,15 +147,17 @@ class Feed:
             if np.isfinite(column[:rows]).any():
                 self._known[name] = None
 
-    def _columns(self, batch: Batch) -> list[Floats]:
-        """(T, S) of each input; a value that has gone is unknown."""
-        unknown = np.full(batch.present.shape, np.nan)
-        return [batch.inputs.get(name, unknown) for name in self._names]
+    def _told(self, batch: Batch) -> Floats:
+        """(T, inputs, S) of the market; a value that has gone is unknown."""
+        rows, symbols = batch.present.shape
+        told = np.full((rows, len(self._names), symbols), np.nan)
+        for number, name in enumerate(self._names):
+            if name in batch.inputs:
+                told[:, number] = batch.inputs[name]
+        return told
 
-    def _shared(
-        self, batch: Batch, row: int, ts: int, moves: Floats, columns: Sequence[Floats]
-    ) -> dict[str, Any]:
-        """What all symbols have in common at a tick; each is told of messages."""
+    def _shared(self, batch: Batch, row: int, ts: int) -> dict[str, Any]:
+        """What agents do that all symbols have in common at a tick; each is told of messages."""
         cast = self.cast
         assert cast is not None
         n = len(cast.voters)
@@ -157,21 +167,18 @@ class Feed:
         best = strength.argmax(axis=0)
         self._task = np.where(strength.max(axis=0) > 0, best, self._task)
         received = self._messages(cast, batch.index + row, ts)
-        if received.any():
+        if received is not None:
             for series in self.series.values():
                 series.message(received)
-        busy = np.abs(moves)
-        told = [column[row] for column in columns]
-        return {
-            "stances": stances,
-            "told": np.array(told) if told else np.zeros((0, len(self._symbols))),
-            "tasks": self._task,
-            "move": moves.mean(),
-            "demand": busy / max(float(busy.sum()), 1e-12),
-        }
+        return {"stances": stances, "tasks": self._task}
 
-    def _messages(self, cast: Cast, tick: int, ts: int) -> Floats:
-        """(N,) direct messages since the tick before; one where an operator has a hand in it."""
+    def _messages(self, cast: Cast, tick: int, ts: int) -> Floats | None:
+        """(N,) direct messages since the tick before; one where an operator has a hand in it.
+        None where there is nothing of either."""
+        heard = bool(self._heard) and self._heard[0][0] <= ts
+        touched = bool(self._touched) and self._touched[0][0] <= tick
+        if not (heard or touched or tick < self._latest):
+            return None
         count = np.zeros(len(cast.voters))
         while self._heard and self._heard[0][0] <= ts:
             _, name = self._heard.popleft()
@@ -181,5 +188,6 @@ class Feed:
             _, name, until = self._touched.popleft()
             if name in self._places:
                 self._until[self._places[name]] = until
-        count[self._until > tick] += 1.0
+        self._latest = float(self._until.max(initial=0.0))
+        count += self._until > tick
         return count

@@ -27,11 +27,11 @@ class Rivals:
     """
 
     def __init__(self, voters: int) -> None:
-        self._square, self._agreed, self._ticks = np.zeros(voters), np.zeros(voters), 0.0
+        self._slopes, self._ticks = np.zeros((2, voters)), 0.0  # squares, agreement
         self._usual, self._seen = np.zeros(voters), 0.0
         bins = len(_EDGES) + 1
         self._first: Ints = bins * np.arange(voters)
-        self._votes, self._right = np.zeros((2, voters * bins))  # by voter and strength
+        self._counts = np.zeros((2, voters * bins))  # votes, right ones, by voter and strength
         self._last: tuple[Floats, Ints] | None = None
 
     def update(self, stance: Floats, outcome: float) -> Floats:
@@ -39,14 +39,15 @@ class Rivals:
         ``outcome`` is of the votes before: 1 for a rise, else 0."""
         if self._last is not None:
             before, then = self._last
-            for memory in (self._square, self._agreed, self._votes, self._right):
-                memory *= _KEEP
+            self._slopes *= _KEEP
+            self._counts *= _KEEP
             self._ticks *= _KEEP
-            self._square += before**2
-            self._agreed += before * (outcome - 0.5)
+            self._slopes[0] += before * before
+            self._slopes[1] += before * (outcome - 0.5)
             right = before > 0 if outcome > 0.5 else before < 0
-            self._votes[then] += before != 0
-            self._right[then] += right
+            votes, hits = self._counts
+            votes[then] += before != 0
+            hits[then] += right
         self._ticks += 1.0
         self._seen = min(self._seen + 1.0, _SCALE_TICKS)
         size = np.abs(stance)
@@ -54,8 +55,10 @@ class Rivals:
         strengths = np.searchsorted(_EDGES, size / np.maximum(self._usual, 1e-12))
         now: Ints = self._first + strengths
         self._last = stance, now
-        prior = _SLOPE_TICKS * self._square / self._ticks + 1e-12
-        slope = (self._agreed + prior) / (self._square + prior)
+        square, agreed = self._slopes
+        prior = _SLOPE_TICKS * square / self._ticks + 1e-12
+        slope = (agreed + prior) / (square + prior)
         by_slope = np.minimum(np.maximum(0.5 + slope * size, 0.01), 0.99)
-        hit = (self._right[now] + _BIN_TICKS * by_slope) / (self._votes[now] + _BIN_TICKS)
+        votes, hits = self._counts
+        hit = (hits[now] + _BIN_TICKS * by_slope) / (votes[now] + _BIN_TICKS)
         return np.where(stance == 0, 0.5, 0.5 + np.sign(stance) * (hit - 0.5))
