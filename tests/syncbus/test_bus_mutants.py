@@ -1,0 +1,121 @@
+"""What only a small fault in mailbox, breaker or dispatcher would change; each was one once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mirrorcore.clock import SECOND, VirtualClock
+from mirrorcore.syncbus import AgentHandle, BreakerPolicy, BusPolicy, Interest, SyncBus, Update
+from mirrorcore.syncbus.breaker import Breaker
+
+
+def make() -> SyncBus:
+    return SyncBus(VirtualClock(SECOND))
+
+
+def test_failures_forgotten_by_command_count_no_more() -> None:
+    """Neither those in a row, nor those of the window, nor how often it was open."""
+    in_a_row = Breaker(BreakerPolicy(consecutive=3, window=100, minimum=100))
+    in_a_row.failed(1, 0)
+    in_a_row.failed(2, 0)
+    in_a_row.level = 3
+    in_a_row.forget()
+    assert in_a_row.level == 0
+    assert [in_a_row.failed(call, 0) for call in (3, 4, 5)] == [False, False, True]
+    window = Breaker(BreakerPolicy(consecutive=9, window=4, minimum=4))
+    window.failed(2, 0)
+    window.failed(3, 0)
+    window.forget()
+    assert not window.failed(5, 0)  # 2, 3 and 5 of 2 .. 5, were they not forgotten
+
+
+def test_who_has_several_messages_is_announced_once() -> None:
+    """Its second turn comes after the others' first."""
+    bus = SyncBus(VirtualClock(SECOND), policy=BusPolicy(agent_turn=2))
+    heard: list[str] = []
+    for name in ("many", "one"):
+        bus.register(name, on_message=heard.append)
+    for number in range(3):
+        bus.send("many", f"many {number}")
+    bus.send("one", "one 0")
+    bus.settle()
+    assert heard == ["many 0", "many 1", "one 0", "many 2"]
+
+
+def test_a_source_removed_by_its_reader_is_not_read_in_the_same_turn() -> None:
+    bus = make()
+    first, second = bus.register("first"), bus.register("second")
+    seen: list[str] = []
+
+    def on_update(update: Any) -> None:
+        seen.append(update.source)
+        bus.remove("second")
+
+    bus.register("reader", interests=["first", "second"], on_update=on_update)
+    first.publish({"x": 1})
+    second.publish({"x": 1})
+    bus.settle()
+    assert seen == ["first"]
+    assert bus.accounting_residual() == 0
+
+
+def test_a_source_that_has_gone_does_not_wait_with_who_collects() -> None:
+    bus = make()
+    source = bus.register("source")
+    bus.register("reader", interests=["source"])
+    source.publish({"x": 1})
+    bus.remove("source")
+    memory = bus.checkpoint()
+    assert memory is not None
+    assert memory["agents"]["reader"]["pending"] == []
+
+
+def test_a_message_to_who_collects_leaves_its_updates_alone() -> None:
+    bus = make()
+    source = bus.register("source")
+    heard: list[str] = []
+    reader = bus.register("reader", interests=["source"], on_message=heard.append)
+    source.publish({"x": 1})
+    bus.send("reader", "hello")
+    bus.settle()
+    assert heard == ["hello"]
+    assert bus.statistics("reader").failures == 0
+    assert [update.source for update in reader.collect()] == ["source"]
+
+
+def test_eager_calls_go_thirty_two_deep() -> None:
+    """Each link publishes within the call by the one before; the rest is called from the loop."""
+    bus = make()
+    links: list[AgentHandle] = []
+    depth = deepest = 0
+
+    def linked(number: int) -> Any:
+        def on_update(_: Update) -> None:
+            nonlocal depth, deepest
+            depth += 1
+            deepest = max(deepest, depth)
+            links[number].publish({"x": 1})
+            depth -= 1
+
+        return on_update
+
+    head = bus.register("link 0")
+    links.append(head)
+    for number in range(1, 41):
+        before = Interest(f"link {number - 1}", mode="eager")
+        links.append(bus.register(f"link {number}", interests=[before], on_update=linked(number)))
+    head.publish({"x": 1})
+    assert deepest == 32
+    bus.settle()
+    assert bus.read("link 40").state == {"x": 1}
+
+
+def test_every_call_is_in_the_histogram_of_latencies() -> None:
+    """However many in a row are of the same bucket."""
+    bus = make()
+    source = bus.register("source")
+    bus.register("reader", interests=["source"], on_update=lambda _: None)
+    for number in range(200):
+        source.publish({"x": number})
+        bus.settle()
+    assert sum(bus._agent("reader").latency) == 200
