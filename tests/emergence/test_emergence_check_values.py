@@ -9,6 +9,7 @@ import pytest
 
 from mirrorcore.emergence.collective import SwarmIntelligenceDetector
 from mirrorcore.emergence.detector import BUDGET, family_of
+from mirrorcore.emergence.indices import division_of_labour, order_parameter
 from mirrorcore.emergence.sequential import EDetector
 from mirrorcore.emergence.symmetric import SymmetricEDetector
 from mirrorcore.report.overfitting import overfitting
@@ -122,3 +123,32 @@ def test_overfitting_by_hand() -> None:
     assert (found.splits, found.winners) == (6, (4, 2))
     assert found.pbo == pytest.approx(4 / 6)
     assert found.loss == pytest.approx(4 / 6)
+
+
+@pytest.mark.parametrize(
+    ("counts", "index"),
+    [
+        ([[5, 0], [0, 5]], 1.0),  # who it is says what it does
+        ([[2, 2], [7, 7]], 0.0),  # all choose alike, however often
+        ([[4, 0], [9, 0]], 0.0),  # there is one task
+        ([[0, 0], [0, 0]], 0.0),
+        # ln 2 less the entropy of (3/4, 1/4), over ln 2
+        ([[3, 1], [1, 3]], 1.0 + 0.75 * np.log2(0.75) + 0.25 * np.log2(0.25)),
+        # Agents 1 bit, tasks 1.75, both together 2.25.
+        ([[2, 2, 0, 0], [2, 0, 1, 1]], (1.0 + 1.75 - 2.25) / 1.75),
+    ],
+)
+def test_division_of_labour_by_hand(counts: list[list[int]], index: float) -> None:
+    assert division_of_labour(np.array(counts, dtype=float)) == pytest.approx(index, abs=1e-12)
+
+
+def test_the_order_parameter_by_hand() -> None:
+    assert order_parameter(np.array([[1.0, 1.0, 1.0, 1.0], [-1.0, -1.0, -1.0, -1.0]])) == 1.0
+    assert order_parameter(np.array([[1.0, -1.0, 1.0, -1.0]])) == 0.0
+    assert order_parameter(np.array([[1.0, 1.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0]])) == 0.125
+
+
+def test_agents_that_act_by_chance_are_as_ordered_as_a_random_walk_is_long() -> None:
+    signs = np.random.default_rng(5).choice([-1.0, 1.0], size=(20_000, 100))
+    # E |mean of N signs| = sqrt(2 / (pi N)) for large N.
+    assert order_parameter(signs) == pytest.approx(np.sqrt(2 / (np.pi * 100)), rel=0.02)

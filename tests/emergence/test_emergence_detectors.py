@@ -88,6 +88,18 @@ def test_a_finding_carries_its_null_its_evidence_and_its_window(
         assert np.isfinite(finding.effect.value)
 
 
+def test_a_finding_says_what_the_field_would(
+    runs: Mapping[str, tuple[World, list[Finding]]],
+) -> None:
+    """The division of labour, now and before; the order parameter of those who act together."""
+    roles = runs["specialisation"][1][0].evidence
+    assert roles["division_of_labour"] > 1.5 * roles["division_of_labour_before"] > 0
+    together = runs["coordination"][1][0]
+    chance = np.sqrt(2 / (np.pi * len(together.agents)))
+    assert together.evidence["order_parameter"] > chance * 0.5
+    assert together.evidence["order_parameter"] <= 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=3, deadline=None)
 @given(share=st.floats(0.3, 1.0), seed=st.integers(0, 2**16))

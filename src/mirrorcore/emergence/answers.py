@@ -30,13 +30,15 @@ class AnswerBlock:
     """Errors of a block of B ticks, N agents, in units of their usual spread.
 
     ``errors`` (2, B, N): of the signed action and of activity, clipped, zero at ticks unlike any
-    learned from; ``usable`` (B,) says where they are not. ``rows`` (B, P) are the market features,
-    ``index`` (B, N) what each agent makes of them, ``also`` (B, N) the further key that was asked
-    for. ``seen`` counts the ticks up to the end of the block.
+    learned from; ``usable`` (B,) says where they are not. ``actions`` (B, N) are what the errors
+    are of, ``rows`` (B, P) the market features, ``index`` (B, N) what each agent makes of them,
+    ``also`` (B, N) the further key that was asked for. ``seen`` counts the ticks up to the end of
+    the block.
     """
 
     errors: Array
     usable: Array
+    actions: Array
     rows: Array
     index: Array
     also: Array
@@ -131,4 +133,4 @@ class AnswerErrors:
         if not fitted:
             return None
         errors = np.clip(errors, -_CLIP, _CLIP) * usable[:, None]
-        return AnswerBlock(errors, usable, rows, index, also, seen)
+        return AnswerBlock(errors, usable, actions, rows, index, also, seen)

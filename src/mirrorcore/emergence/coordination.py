@@ -10,6 +10,7 @@ import numpy as np
 from mirrorcore.emergence.answers import AnswerErrors
 from mirrorcore.emergence.detector import Array, Flags, family_of
 from mirrorcore.emergence.finding import Effect, Finding
+from mirrorcore.emergence.indices import order_parameter
 from mirrorcore.emergence.pairs import PairSums
 from mirrorcore.emergence.sequential import EDetector
 
@@ -76,7 +77,7 @@ class CoordinationDetector:
             self._left[slots], self._right[slots], new = self._pairs.aim(slots, self._known)
             self._ready[slots] = new > _NEW_ENOUGH
         if worth is not None and worth.mean() >= self._evidence.threshold:
-            return self._raise(worth)
+            return self._raise(worth, block.actions)
         return ()
 
     def _heard(self, messages: Array) -> Flags:
@@ -119,7 +120,7 @@ class CoordinationDetector:
             out -= ((left[..., members] @ known) * right[..., members]).sum(axis=-1)
         return out
 
-    def _raise(self, worth: Array) -> Sequence[Finding]:
+    def _raise(self, worth: Array, actions: Array) -> Sequence[Finding]:
         slot, number = divmod(int(worth.argmax()), len(_MEMORIES))
         left, right, memory = self._left[slot, number], self._right[slot, number], _MEMORIES[number]
         channel, lag = divmod(slot, _LAGS + 1)
@@ -136,6 +137,14 @@ class CoordinationDetector:
         mean = float(np.abs(together[np.ix_(agents, agents)]).sum()) / max(pairs, 1)
         self._known[np.ix_(agents, agents)] = True
         tick = self._answers.tick
+        evidence = {
+            "lag": float(lag),
+            "threshold_e": self._evidence.e_value(self._evidence.threshold),
+            "pairs": pairs / 2,
+        }
+        if lag == 0 and pairs:
+            # As they act together, the market's part included; over the last block.
+            evidence["order_parameter"] = order_parameter(actions[:, agents])
         return (
             Finding(
                 type="coordination",
@@ -154,10 +163,6 @@ class CoordinationDetector:
                     "not show that they exchange information: a common input that is not logged "
                     "would look the same."
                 ),
-                evidence={
-                    "lag": float(lag),
-                    "threshold_e": self._evidence.e_value(self._evidence.threshold),
-                    "pairs": pairs / 2,
-                },
+                evidence=evidence,
             ),
         )

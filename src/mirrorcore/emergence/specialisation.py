@@ -10,6 +10,7 @@ import numpy as np
 
 from mirrorcore.emergence.detector import Array, Flags, Numbers, TickReader, static_value
 from mirrorcore.emergence.finding import Effect, Finding
+from mirrorcore.emergence.indices import division_of_labour
 from mirrorcore.emergence.sequential import EDetector
 from mirrorcore.errors import UsageError
 
@@ -208,6 +209,7 @@ class SpecializationDetector:
         liking = self._preference[1, 1]
         strength = float(liking[who].max(axis=1).mean() if agents else liking.max())
         names = f"Agents {', '.join(map(str, agents))}" if agents else "Agents not yet told apart"
+        recent = list(self._moves)[-int(_WINDOWS[0]) // _BLOCK :]
         return Finding(
             type="specialisation",
             agents=agents,
@@ -221,7 +223,11 @@ class SpecializationDetector:
                 "them, beyond what everyone is drawn to and what each did before. This does not "
                 "show that the division of work is useful."
             ),
-            evidence={"threshold_e": self._evidence.e_value(self._evidence.threshold)},
+            evidence={
+                "threshold_e": self._evidence.e_value(self._evidence.threshold),
+                "division_of_labour": division_of_labour(np.sum(recent, axis=0).sum(axis=1)),
+                "division_of_labour_before": division_of_labour(self._old.sum(axis=(0, 2))),
+            },
         )
 
 
