@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from mirrorcore.clock import SECOND, VirtualClock
-from mirrorcore.syncbus import AgentHandle, BreakerPolicy, BusPolicy, Interest, SyncBus, Update
+from mirrorcore.syncbus import (
+    AgentHandle,
+    AgentPolicy,
+    BreakerPolicy,
+    BusPolicy,
+    Interest,
+    SyncBus,
+    Update,
+)
 from mirrorcore.syncbus.breaker import Breaker
 
 
@@ -119,3 +127,28 @@ def test_every_call_is_in_the_histogram_of_latencies() -> None:
         source.publish({"x": number})
         bus.settle()
     assert sum(bus._agent("reader").latency) == 200
+
+
+def test_an_agent_interrupted_by_a_signal_is_limited_in_the_rest_of_its_turn() -> None:
+    bus = make()
+    sources = [bus.register(name) for name in ("first", "second")]
+    bus.register("other", on_signal=lambda _: None)
+
+    def on_update(update: Any) -> None:
+        if update.source == "first":
+            bus.signal("other", "hear")
+        else:
+            for number in range(5):
+                reader.publish({"x": number})
+
+    reader = bus.register(
+        "reader",
+        interests=["first", "second"],
+        on_update=on_update,
+        policy=AgentPolicy(max_publishes_per_call=2),
+    )
+    for source in sources:
+        source.publish({"x": 1})
+    bus.settle()
+    assert bus.read("reader").state == {"x": 1}
+    assert bus.statistics("reader").failures == 1
