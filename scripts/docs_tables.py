@@ -482,7 +482,7 @@ def emergence_year() -> str:
             (kind, one["findings"], f"{one['budget']:.2f}", one["explained"],
              whom(one["by_agents"]))
             for kind, one in figures.items()
-            if isinstance(one, dict)
+            if isinstance(one, dict) and "budget" in one
         ),
     )  # fmt: skip
 

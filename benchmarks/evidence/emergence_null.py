@@ -124,7 +124,11 @@ def _by_agents(years: Sequence[Mapping[str, Any]], kind: str) -> dict[str, int]:
 
 def told(years: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> Finding:
     """Findings of each type beside the number luck makes."""
-    figures: dict[str, Any] = {"symbols": SYMBOLS, "years": list(years)}
+    figures: dict[str, Any] = {
+        "symbols": SYMBOLS,
+        "years": list(years),
+        "runs_at_commit": dict(Counter(one["commit"] for one in years)),
+    }
     headline = [f"{len(years)} seeds, {sum(y['cpu_s'] for y in years) / len(years):.0f} CPU s each"]
     kept = []
     for kind in EMERGENCE_TYPES:
