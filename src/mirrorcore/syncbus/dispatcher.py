@@ -384,7 +384,6 @@ class Dispatcher:
                 self._overran(agent)
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
-                self.supervisor.refresh_gate(agent)
 
     def call_within(self, edge: Edge) -> bool:
         """Deliver to ``edge`` within the publish under way; False where its agent has to wait.
@@ -430,7 +429,6 @@ class Dispatcher:
                 outer.mailbox.urgent = True  # a signal was given in here: it interrupts all of them
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
-                self.supervisor.refresh_gate(agent)
             window.agent = whose
         return True
 
@@ -463,7 +461,6 @@ class Dispatcher:
             fault = agent.fault
             if fault is not None:
                 self._faulted(agent, fault)
-                self.supervisor.refresh_gate(agent)
         if fault is not None:
             return False, None
         if agent.state is LifeState.PROBING:
