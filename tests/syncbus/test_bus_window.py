@@ -433,3 +433,38 @@ def test_an_interrupt_of_the_operator_that_a_strike_overtakes_is_not_lost() -> N
 
     with pytest.raises(KeyboardInterrupt):
         Called(act).call("update")
+
+
+@pytest.mark.parametrize("strikes", [0, 1])
+def test_a_done_callback_of_a_call_is_its_agents_code(strikes: int) -> None:
+    clock = VirtualClock(SECOND)
+    loop, seen, told = VirtualTimeLoop(clock), [], []
+
+    async def act(_: Any) -> None:
+        def done(_: Any) -> None:
+            seen.append((window.agent.agent_id, window.thread_id == get_ident()))
+            window.strikes = strikes
+
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(done)
+        await asyncio.sleep(0)
+
+    async def main() -> None:
+        bus.register("a", on_message=act)
+        bus.send("a", 1)
+        bus.settle()
+        window.thread_id = 0
+        await bus.wait_quiet(2 * SECOND)
+
+    bus = SyncBus(clock)
+    bus.on_event(lambda event: told.append(event.detail) if event.kind == "failure" else None)
+    window = bus._dispatcher.window = Struck()
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+    assert seen == [("a", True)]
+    assert window.agent is None
+    assert [text.startswith("after a call") for text in told] == [True] * strikes
+    assert bus.statistics("a").failures == bus.statistics("a").expired == 0
