@@ -14,6 +14,6 @@ MEASURED: Mapping[str, tuple[int, int, float, float]] = {
     "specialisation": (4, 2000, 0.0051, 0.01),
     "novelty": (16, 1000, 0.0258, 0.025),
     "collective": (0, 1600, 0.0024, 0.0),
-    "risk": (2, 140, 0.0506, 0.2),
-    "regime": (6, 275, 0.0468, 0.04),
+    "risk": (50, 2800, 0.0235, 0.075),
+    "regime": (28, 1600, 0.0252, 0.045),
 }
