@@ -698,14 +698,25 @@ def test_nothing_opens_the_gate_of_a_closed_gateway(
     gateway: str, given_factors: tuple[float, ...], extra: dict[str, float]
 ) -> None:
     agent, handle = attached("ArchCtrl")
-    gated(agent, handle, START, ego=1.0)
+    open_ = gated(agent, handle, START, ego=0.6)["gate"]
     names = ("ego", "fear", "herd", "risk")
     for hour in range(1, 4):
         factors(handle, **dict(zip(names, given_factors, strict=True)))
         handle.put("EgoProcessor", {"m_ego": 1.0, **extra})
         state = gated(agent, handle, START + hour * HOUR, gateway)
-        assert state["gate"] == 0.0
+        assert 0.0 <= state["gate"] <= open_
         assert gateway.upper() in state["reasons"]
+        open_ = state["gate"]
+
+
+def test_a_stop_that_keeps_the_book_leaves_the_gate_as_it_was() -> None:
+    """What the swarm goes on from when the stop is lifted."""
+    agent, handle = attached("ArchCtrl")
+    assert gated(agent, handle, START, ego=0.5)["gate"] == pytest.approx(0.5)
+    for hour in (1, 2):
+        state = gated(agent, handle, START + hour * HOUR, "HALTED", ego=0.9)
+        assert state["gate"] == pytest.approx(0.5)
+    assert gated(agent, handle, START + 3 * HOUR, ego=0.9)["gate"] == pytest.approx(0.9)
 
 
 def test_the_swarm_recovers_after_it_was_cut_to_nothing() -> None:

@@ -165,3 +165,26 @@ def test_an_order_that_was_withdrawn_is_withdrawn_in_the_repetition(tmp_path: Pa
     assert len(withdrawn) == len(done)
     same_again(config)
     assert rerun(RunRegistry(config.storage.runs).find("last")).same, "and of that one too"
+
+
+def test_a_book_that_a_stop_kept_is_still_there_when_it_is_lifted(tmp_path: Path) -> None:
+    """Two hours later, longer than the gate's agent waits between two looks; with a full roster."""
+    held: dict[int, list[int]] = {}
+
+    def look(run: Run) -> None:
+        held[run.control.tick] = list(run.swarm.parts.path.ledger.positions)
+
+    def stop(run: Run) -> None:
+        look(run)
+        run.control.stop("cancel", "to think", BY)
+
+    def lift(run: Run) -> None:
+        look(run)
+        run.control.act(ResumeTrading("thought"), BY)
+
+    config = configured(tmp_path, **{**LIVELY, "market__bars": 400})
+    driven(config, {320: stop, 346: lift, **dict.fromkeys(range(347, 358), look)})
+    assert any(held[320])
+    assert held[346] == held[320]
+    # The market has gone on, so positions change; none of it is sold for the sake of the stop.
+    assert min(sum(map(abs, held[tick])) for tick in range(347, 358)) > 0

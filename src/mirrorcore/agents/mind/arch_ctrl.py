@@ -31,8 +31,9 @@ class ArchCtrl(TickAgent):
     * Fail-closed: while an input has not reported, is older than ``stale_after``, or its agent is
       down or has left, the gate may not rise; the input's last factor stays in force. An agent that
       is not in the swarm at all has no factor, and ``reasons`` says so.
-    * While the order gateway is REDUCING or HALTED the gate is 0, whatever anybody publishes.
-      There is no input that could open it then.
+    * While the order gateway is REDUCING or HALTED it may not rise either, whatever anybody
+      publishes. The gateway itself lets no risk through; a gate of 0 beside it would outlast the
+      stop until the next look, and sell a book that the operator meant to keep.
     * It can only shrink risk, and ``reasons`` names each factor and each block.
 
     Parameters
@@ -117,15 +118,14 @@ class ArchCtrl(TickAgent):
                 blocks.append(f"{factor.agent_id} {problem}: the gate may not rise")
             elif self._members[factor.name]:
                 fresh += 1
+        gateway = str(tick.execution.get("gateway", "unknown")).upper()
+        if gateway in ("REDUCING", "HALTED"):
+            blocks.append(f"the order gateway is {gateway}: the gate may not rise")
         gate = min(product, self._gate) if blocks else product
         left = self._vetoed_until - tick.ts
         if left > 0:
             gate = 0.0
             blocks.append(f"veto of fear, {_duration(left)} left")
-        gateway = str(tick.execution.get("gateway", "unknown")).upper()
-        if gateway in ("REDUCING", "HALTED"):
-            gate = 0.0
-            blocks.append(f"the order gateway is {gateway}")
         self._gate = gate
         values = self._values
         return {
