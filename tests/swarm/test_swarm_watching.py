@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from swarm_world import configured
 
+from mirrorcore.swarm.replay import replay_history
 from mirrorcore.swarm.votes import read_vote
 from mirrorcore.swarm.watching import confidence_of, lean_of
 
@@ -54,3 +57,13 @@ def test_without_a_vote_there_is_no_lean() -> None:
 )  # fmt: skip
 def test_a_confidence_is_one_number(value: Any, confidence: float) -> None:
     assert confidence_of(value) == pytest.approx(confidence, nan_ok=True)
+
+
+def test_the_backlog_of_a_run_is_what_called_readers_have_not_read(tmp_path: Path) -> None:
+    """Readers that are handed what they read owe nothing, however long the run was."""
+    bus = replay_history(configured(tmp_path, market__bars=600)).results.swarm.bus
+    assert bus is not None
+    assert bus.published == bus.delivered + bus.conflated + bus.pending + bus.rejected
+    assert bus.published > 5_000
+    assert bus.pending < 200
+    assert bus.rejected == 0

@@ -48,8 +48,9 @@ class AlarmRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusRecord:
-    """Deliveries over all edges of the bus: published = delivered + conflated + pending + rejected.
-    ``edges`` is how many there are, and so the most that can ever be pending."""
+    """Deltas over all edges of the bus: published = delivered + conflated + pending + rejected, and
+    those that streams dropped. What a reader that nobody calls was handed counts as delivered.
+    ``edges`` is how many there are."""
 
     published: int
     delivered: int

@@ -59,12 +59,15 @@ def _opinions(swarm: Swarm, watchman: str) -> float | None:
 def _bus(swarm: Swarm) -> BusRecord:
     bus = swarm.parts.bus
     counts = [bus.statistics(agent_id) for agent_id in bus.agent_ids]
+    # As the screens count: who is not called by the bus is handed what it reads, and owes nothing.
+    flow = [sum(column) for column in zip(*bus.survey().flow().values(), strict=True)]
+    published, delivered, conflated, lost, pending = flow or [0] * 5
     return BusRecord(
-        published=sum(count.published for count in counts),
-        delivered=sum(count.delivered for count in counts),
-        conflated=sum(count.conflated for count in counts),
-        pending=sum(count.pending for count in counts),
-        rejected=sum(count.rejected for count in counts),
+        published=published,
+        delivered=delivered,
+        conflated=conflated,
+        pending=pending,
+        rejected=published - delivered - conflated - lost - pending,
         expired=sum(count.expired for count in counts),
         edges=sum(count.edges for count in counts),
     )
