@@ -205,6 +205,30 @@ def test_missing_bars_of_a_dense_file_are_gaps(tmp_path: Path) -> None:
     assert ("BTCUSDT_1m.parquet", Case.GAP) not in forced.verdicts.counts
 
 
+@pytest.mark.parametrize(("bars", "told"), [(989, True), (990, False), (1000, False)])
+def test_a_file_that_ends_before_the_others_is_told(tmp_path: Path, bars: int, told: bool) -> None:
+    """Its symbol stands at a price at which nobody trades any more; ten bars are let pass."""
+    write(tmp_path / "BTCUSDT_1m.csv", candles(1000))
+    write(tmp_path / "ETHUSDT_1m.csv", candles(bars))
+    verdicts = RecordedSource(tmp_path).verdicts
+    assert verdicts.counts.get(("ETHUSDT_1m.csv", Case.GAP), 0) == int(told)
+    assert ("BTCUSDT_1m.csv", Case.GAP) not in verdicts.counts
+    said = [sample.detail for sample in verdicts.quarantine]
+    assert said == (["ends at 2024-01-01T16:29:00+00:00, 11 bars before the others"] if told else [])
+
+
+def test_a_market_that_closes_may_end_days_before_one_that_does_not(tmp_path: Path) -> None:
+    count = 12 * 1440
+    whole = candles(count)
+    write(tmp_path / "BTCUSDT_1m.csv", whole)
+    for days, told in ((5, False), (6, True)):
+        # One bar of ten is left out.
+        rows = [row for row in range(count - days * 1440) if row % 10]
+        write(tmp_path / "ETHUSDT_1m.csv", whole.gather(rows))
+        verdicts = RecordedSource(tmp_path).verdicts
+        assert any("before the others" in one.detail for one in verdicts.quarantine) == told
+
+
 def test_a_file_newest_first_is_turned_round(tmp_path: Path) -> None:
     frame = candles()
     source = RecordedSource(write(tmp_path / "BTCUSDT_1m.csv", frame.reverse()))

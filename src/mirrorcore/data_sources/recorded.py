@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from mirrorcore.clock import DAY, iso
 from mirrorcore.data_sources.candles import PRICES, CandleReader, Candles, leaves_out
 from mirrorcore.data_sources.file_names import CandleFile, choose_candles, find_candles
 from mirrorcore.data_sources.side_channels import SeriesFile, SideChannel, read_series
@@ -22,10 +23,15 @@ from mirrorcore.errors import DataError
 from mirrorcore.market.block import Floats, Ints, MarketBlock
 from mirrorcore.market.columns import BarColumns
 from mirrorcore.market.instruments import Instrument, undescribed
-from mirrorcore.market.intake import IntakeReport
+from mirrorcore.market.intake import Case, IntakeReport, Sample
 from mirrorcore.market.merge import SeriesColumns, Timeline
 from mirrorcore.market.timeframe import parse_timerange, require_weekly_opening
 from mirrorcore.market.validator import MarketDataProcessor
+
+_FEW = 10
+"""Bars by which files may end apart without a word: fetched one after the other."""
+
+_LONGEST_PAUSE = 5 * DAY
 
 
 class RecordedSource:
@@ -175,8 +181,28 @@ class RecordedSource:
             raise DataError(
                 f"{self.path}: the files hold no bar", hint="fetch or convert them again"
             )
+        self._note_early_ends(dict(zip(verdicts, accepted, strict=True)), raw)
         series = [self._judge_series(channel, processor) for channel in channels]
         return Timeline(self.symbols, accepted, series)
+
+    def _note_early_ends(
+        self, accepted: Mapping[str, BarColumns], raw: Mapping[str, Candles]
+    ) -> None:
+        """A file that ends before the others: its symbol stays at a price that nobody trades at."""
+        ends = {symbol: int(bars.open_ts[-1]) for symbol, bars in accepted.items() if len(bars)}
+        last = max(ends.values())
+        for instrument in self.instruments:
+            end = ends.get(instrument.symbol, last)
+            missing = (last - end) // self.bar_ns
+            # A market that leaves bars out may end with some, one that closes with a long weekend.
+            pause = _LONGEST_PAUSE // self.bar_ns if instrument.sparse else 0
+            if missing > _FEW + pause:
+                where = raw[instrument.symbol].label
+                case = Case.SPARSE_HOLE if instrument.sparse else Case.GAP
+                self._verdicts.count(where, case)
+                told = f"ends at {iso(end + self.bar_ns)}, {missing:,} bars before the others"
+                sample = Sample(where, case, instrument.symbol, end, None, {}, told)
+                self._verdicts.keep(sample)
 
     def _judge_series(self, channel: SideChannel, processor: MarketDataProcessor) -> SeriesColumns:
         verdict = processor.judge_series(
