@@ -23,7 +23,7 @@ from mirrorcore.errors import DataError
 from mirrorcore.market.block import Floats, Ints, MarketBlock
 from mirrorcore.market.columns import BarColumns
 from mirrorcore.market.instruments import Instrument, undescribed
-from mirrorcore.market.intake import Case, IntakeReport, Sample
+from mirrorcore.market.intake import Case, IntakeReport
 from mirrorcore.market.merge import SeriesColumns, Timeline
 from mirrorcore.market.timeframe import parse_timerange, require_weekly_opening
 from mirrorcore.market.validator import MarketDataProcessor
@@ -200,9 +200,10 @@ class RecordedSource:
                 where = raw[instrument.symbol].label
                 case = Case.SPARSE_HOLE if instrument.sparse else Case.GAP
                 self._verdicts.count(where, case)
-                told = f"ends at {iso(end + self.bar_ns)}, {missing:,} bars before the others"
-                sample = Sample(where, case, instrument.symbol, end, None, {}, told)
-                self._verdicts.keep(sample)
+                self._verdicts.remarks.append(
+                    f"{instrument.symbol} ends at {iso(end + self.bar_ns)}, {missing:,} bars "
+                    "before the others: it keeps its last price, and its position, to the end"
+                )
 
     def _judge_series(self, channel: SideChannel, processor: MarketDataProcessor) -> SeriesColumns:
         verdict = processor.judge_series(

@@ -198,10 +198,12 @@ class _Lately:
 
 @dataclass(slots=True)
 class IntakeReport:
-    """Counters of one run's intake. ``seen`` counts records by source, ``counts`` the cases."""
+    """Counters of one run's intake. ``seen`` counts records by source, ``counts`` the cases;
+    ``remarks`` are sentences that the reader of a run's figures has to know."""
 
     seen: dict[str, int] = field(default_factory=dict)
     counts: dict[tuple[str, Case], int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     _samples: dict[tuple[str, Case], deque[Sample]] = field(default_factory=dict)
     _lately: dict[str, _Lately] = field(default_factory=dict)
 

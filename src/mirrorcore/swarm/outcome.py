@@ -245,7 +245,7 @@ def _limits(swarm: Swarm, hits: Sequence[LimitHit]) -> tuple[LimitRecord, ...]:
 
 def _own_warnings(swarm: Swarm) -> list[str]:
     """What the reader of the figures has to know."""
-    warnings = []
+    warnings = list(swarm.source.verdicts.remarks)
     plain = [i.symbol for i in swarm.source.instruments if not i.described]
     if plain:
         warnings.append(
