@@ -244,6 +244,8 @@ SINGLE = {
     '[[agent]]\nid = "x"\n[[agent]]\nid = "x"': "agent[2].id = \"x\": is taken by agent[1]",
     '[[instruments]]\nsymbol = "A/B"\ntick = 0': "must be above 0",
     '[[market.series]]\nname = "wind.x"\npath = "p"': "must be category.name",
+    '[market]\nsource = "recorded"\ndirectory = "."\n[[market.series]]\nname = "macro.x"\n'
+    'path = "gone.csv"': "market.series[1].path",
     '[[faults]]\nagent = "x"\nat = 5\nkind = "rise"': 'did you mean "raise"?',
     "[market]\ntimeframe = 5m": 'text must stand in quotes; did you mean "5m"?',
     "[market]\nsparse = True": "is no TOML value; did you mean true?",
@@ -367,6 +369,10 @@ def test_settings_that_are_not_read_are_warned_about(load: Load) -> None:
         "MIRRORCORE_RISK_GROSS is not read; did you mean MIRRORCORE__RISK__GROSS?",
         'mirrorcore.toml:2: market.unit = "ms": is not read, it is for market.source = "recorded"',
     )
+    series = load("[[market.series]]\nname = 'macro.x'\npath = 'gone.csv'\n")
+    assert [line.partition(" = ")[0] for line in series.warnings] == [
+        "mirrorcore.toml:1: market.series"
+    ]
     recorded = load("[market]\nsource = 'recorded'\ndirectory = '.'\nic = 0.01\n")
     assert [line.partition(" = ")[0] for line in recorded.warnings] == [
         "mirrorcore.toml:4: market.ic"

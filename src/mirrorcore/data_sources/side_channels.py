@@ -90,7 +90,8 @@ def read_series(
     wanted = {"time": file.time, "value": file.value}
     if file.released is not None:
         wanted["released"] = file.released
-    names = table.columns(tuple(wanted), wanted)
+    hint = 'name the file\'s own under [[market.series]]: time = "…", value = "…"'
+    names = table.columns(tuple(wanted), wanted, hint=hint)
     times = table.times(names["time"], unit=unit, early=True)
     values = table.numbers(names["value"], missing_is_fault=False)
     public = times if file.released is None else _released(table, names["released"], unit)

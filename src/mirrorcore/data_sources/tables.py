@@ -27,6 +27,8 @@ TIME_COLUMNS = ("ts", "date", "timestamp", "time", "open_time", "datetime")
 _ALIASES = {"time": TIME_COLUMNS, "volume": ("volume", "tick_volume", "vol")}
 _NO_TIME = -1
 
+_RENAME = 'rename them, or from Python RecordedSource(columns={"time": "Date"})'
+
 
 class Table:
     """One file, read whole; columns are converted when asked for."""
@@ -39,8 +41,10 @@ class Table:
     def __len__(self) -> int:
         return len(self._frame)
 
-    def columns(self, wanted: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-        """The file's own name of each wanted column.
+    def columns(
+        self, wanted: Sequence[str], mapping: Mapping[str, str], *, hint: str = _RENAME
+    ) -> dict[str, str]:
+        """The file's own name of each wanted column; ``hint`` says how they are named otherwise.
 
         Raises
         ------
@@ -61,7 +65,7 @@ class Table:
             raise DataError(
                 f"{self.path}: missing column {', '.join(missing)}; "
                 f"the file has {', '.join(self._frame.columns)}",
-                hint='rename them, or from Python RecordedSource(columns={"time": "Date"})',
+                hint=hint,
             )
         return found
 
