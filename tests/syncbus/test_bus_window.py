@@ -449,12 +449,11 @@ def test_a_done_callback_of_a_call_is_its_agents_code(strikes: int) -> None:
         assert task is not None
         task.add_done_callback(done)
         await asyncio.sleep(0)
+        window.thread_id = 0
 
     async def main() -> None:
         bus.register("a", on_message=act)
         bus.send("a", 1)
-        bus.settle()
-        window.thread_id = 0
         await bus.wait_quiet(2 * SECOND)
 
     bus = SyncBus(clock)
@@ -468,3 +467,37 @@ def test_a_done_callback_of_a_call_is_its_agents_code(strikes: int) -> None:
     assert window.agent is None
     assert [text.startswith("after a call") for text in told] == [True] * strikes
     assert bus.statistics("a").failures == bus.statistics("a").expired == 0
+
+
+def test_work_that_keeps_an_agent_busy_is_one_call_without_a_deadline() -> None:
+    """As the building of an agent in a process of its own, however long that takes."""
+    clock = VirtualClock(SECOND)
+    loop, ends = VirtualTimeLoop(clock), []
+
+    async def work() -> None:
+        await asyncio.sleep(1e6)
+        ends.append("done")
+
+    async def main() -> None:
+        bus = SyncBus(clock)
+        bus.register("a", on_message=ends.append)
+        agent = bus._agent("a")
+        bus._dispatcher.engage(agent, work())
+        assert agent.mailbox.calls == 1
+        assert agent.busy is not None
+        assert agent.busy.deadline > (2100 - 1970) * 365 * 86_400 * SECOND
+        bus.send("a", "waits")
+        await bus.wait_quiet(2_000_000 * SECOND)
+        assert bus.statistics("a").expired == 0
+
+        async def at_once() -> None:
+            ends.append("at once")
+
+        bus._dispatcher.engage(agent, at_once())
+        assert agent.busy is None
+
+    try:
+        loop.run_until_complete(main())
+    finally:
+        loop.close()
+    assert ends == ["done", "waits", "at once"]
