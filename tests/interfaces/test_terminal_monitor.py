@@ -160,6 +160,36 @@ def test_the_other_screens(key: str, part: str) -> None:
     played(scene)
 
 
+@pytest.mark.parametrize(
+    ("top", "said"),
+    [
+        ({"gw": "halted", "gw_reason": "emergency stop by operator"}, "gateway halted"),
+        ({"gw": "reducing"}, "gateway reducing"),
+        ({"blocked": ["daily_loss"]}, "daily_loss"),
+        ({"gw": "halted", "blocked": ["drawdown"]}, "gateway halted, drawdown"),
+    ],
+)
+def test_what_keeps_new_risk_out_of_the_whole_book_is_said(top: dict[str, Any], said: str) -> None:
+    async def scene() -> None:
+        async with seat() as at:
+            await at.press("5")
+            assert "nothing keeps new risk out" in at.shown()
+            await at.press("escape", "4")
+            assert "0 take no new risk" in at.shown()
+            assert "● open" in at.shown()
+
+            at.feed.give({**at.feed.world.delta(), "top": top})
+            await at.frame()
+            assert f"none takes new risk: {said}" in at.shown()
+            assert "● open" not in at.shown()
+            await at.press("escape", "5")
+            await at.frame()
+            assert f"■ no new risk: {said}" in at.shown()
+            assert "nothing keeps new risk out" not in at.shown()
+
+    played(scene)
+
+
 def test_the_reasons_of_a_decision() -> None:
     async def scene() -> None:
         answer = done("why", {"id": "D1000", "because": {"vote": "FearAnalyzer said 0.61"}})
