@@ -358,6 +358,26 @@ def test_stale_never_looks_live() -> None:
     played(scene)
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("finished", "The run has ended (finished); this is its last state"),
+        ("interrupted", "The run has ended (interrupted); this is its last state"),
+        ("view failed", "The run goes on, but cannot be shown any more; its warnings say why"),
+    ],
+)
+def test_the_end_is_told_as_it_was(status: str, said: str) -> None:
+    async def scene() -> None:
+        async with seat() as at:
+            epoch, seq = at.feed.model.epoch, at.feed.model.seq
+            at.feed.give({"t": "end", "epoch": epoch, "seq": seq, "status": status})
+            at.feed.shown = LinkState.ENDED
+            await at.frame()
+            assert said in at.shown()
+
+    played(scene)
+
+
 def test_a_command_is_completed_and_run() -> None:
     async def scene() -> None:
         answer = done(
