@@ -15,7 +15,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from driven_run import configured_run
+from driven_run import DrivenRun, configured_run
 from made_pictures import Invented, with_top
 
 from mirrorcore.clock import SECOND, Stopwatch
@@ -510,6 +510,35 @@ def test_a_paper_run_is_followed_to_its_end_from_another_thread(tmp_path: Path) 
     for state in (one, other):
         state.pop("seq")
     assert json.dumps(one) == json.dumps(other)
+
+
+def test_a_run_that_is_broken_off_is_said_to_be_interrupted(tmp_path: Path) -> None:
+    config = configured_run(tmp_path, market__bars=400, paper__speed=1e6, paper__warmup="1d")
+    model = ClientModel()
+
+    async def work(hub: Hub) -> None:
+        client = await hub.join(10, "viewer")
+        while (frame := await client.next()) is not None:
+            model.receive(frame)
+
+    @contextmanager
+    def attach(run: Run) -> Iterator[None]:
+        with served(run, work):
+            run.stop.set()  # as Ctrl-C does
+            yield
+
+    outcome = run_paper(config, attach=attach)
+    assert model.ended == outcome.results.identity.status == "interrupted"
+
+
+@pytest.mark.parametrize(("failed", "said"), [(False, "interrupted"), (True, "failed")])
+def test_a_view_left_before_the_books_are_closed(
+    tmp_path: Path, *, failed: bool, said: str
+) -> None:
+    with DrivenRun(tmp_path) as driven:
+        panel = Panel(driven.run)
+        panel.close(failed=failed)
+        assert panel.hub._ended == said
 
 
 def test_a_run_that_fails_is_said_to_have_failed(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 from driven_run import DrivenRun
+from rich.console import Console
 
+from mirrorcore import ConsoleMonitor
 from mirrorcore.clock import MILLISECOND, MINUTE, SECOND, Stopwatch
 from mirrorcore.data_sources.running.health import SourceHealth
 from mirrorcore.data_sources.running.states import RunnerState
+from mirrorcore.interfaces.cli.live import frame, headline, news
 from mirrorcore.interfaces.live import wire
 from mirrorcore.interfaces.live.channel import Channel
 from mirrorcore.interfaces.live.difference import whole
@@ -24,8 +29,16 @@ from mirrorcore.interfaces.live.rules import Clips
 from mirrorcore.interfaces.live.table import AgentTable
 from mirrorcore.journal import RunRegistry
 from mirrorcore.journal.reader import JournalReader
-from mirrorcore.swarm.control.actions import AdjustRisk, By, Exit, Life, PauseEntries, ResumeEntries
-from mirrorcore.swarm.watching import look
+from mirrorcore.swarm.control.actions import (
+    AdjustRisk,
+    By,
+    Exit,
+    Life,
+    PauseEntries,
+    ResumeEntries,
+    ResumeTrading,
+)
+from mirrorcore.swarm.watching import Onlooker, look
 from mirrorcore.swarm.why import explain_all
 from mirrorcore.trading.hits import HitLog
 from mirrorcore.trading.trades import trade_row
@@ -381,6 +394,65 @@ def test_what_an_operator_does_shows(tmp_path: Path) -> None:
         after = plain(driven.panel.look())
         assert after["alerts"][number]["ack"] == "tester"
         assert after["top"]["alerts"] == shown["top"]["alerts"] - 1
+
+
+@pytest.mark.parametrize(
+    ("by", "reason", "why"),
+    [
+        (By("operator", origin="web"), "enough", "by operator (web): enough"),
+        (By("operator", origin="web"), "", "emergency stop by operator (web)"),
+        (By("signal", origin="signal"), "", "emergency stop by signal"),
+    ],
+)
+def test_who_stopped_it_is_on_the_screen_of_the_run(
+    tmp_path: Path, by: By, reason: str, why: str
+) -> None:
+    out = Console(width=160, height=60, file=io.StringIO())
+    with DrivenRun(tmp_path, shown=False) as driven:
+        control, onlooker = driven.run.control, Onlooker(driven.run)
+        driven.ticks(1)
+        open_ = onlooker.look()
+        assert (open_.gateway, open_.gateway_why) == ("active", "")
+        assert "gateway" not in headline(open_)
+        control.act(Life("pause", ("MomentumScout",)), BY)
+        control.stop("cancel", reason, by)
+        latched = onlooker.look()
+        assert latched.gateway == "halted"  # not yet carried out, and closed all the same
+        assert latched.gateway_why == (reason or f"emergency stop by {by}")
+        driven.ticks(1)
+        control.stop("cancel", "again", By("other"))
+        driven.ticks(1)
+        closed = onlooker.look()
+        assert (closed.gateway, closed.gateway_why) == ("halted", why)
+        with out.capture() as captured:
+            out.print(frame(closed, out))
+        screen = captured.get()
+        assert f"gateway HALTED: {why}" in screen
+        assert f"{by}: emergency_stop cancel: {reason or 'emergency stop by'}" in screen
+        assert "tester: pause MomentumScout" in screen
+        assert headline(closed).endswith(f"gateway HALTED: {why}")
+        assert f"gateway HALTED: {why}" in asyncio.run(ConsoleMonitor(driven.run).lines())[0]
+        control.act(ResumeTrading("calm"), BY)
+        driven.ticks(1)
+        assert (onlooker.look().gateway, onlooker.look().gateway_why) == ("active", "")
+
+
+def test_an_onlooker_tells_what_is_new_at_the_end_and_once(tmp_path: Path) -> None:
+    with DrivenRun(tmp_path, shown=False) as driven:
+        control, onlooker = driven.run.control, Onlooker(driven.run)
+        told: list[str] = []
+        before: tuple[str, ...] = ()
+        for command in ("pause", "resume", "pause"):
+            control.act(Life(command, ("MomentumScout",)), BY)
+            driven.ticks(1)
+            now = onlooker.look().events
+            told += news(before, now)
+            before = now
+        assert list(before) == told
+        assert [text for text in told if text.startswith("tester: ")] == [
+            f"tester: {command} MomentumScout" for command in ("pause", "resume", "pause")
+        ]
+        assert any(text.startswith("MomentumScout: paused") for text in told)
 
 
 def test_events_have_one_order_and_numbers_without_a_gap(shown: dict[str, Any]) -> None:

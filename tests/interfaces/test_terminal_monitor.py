@@ -160,6 +160,36 @@ def test_the_other_screens(key: str, part: str) -> None:
     played(scene)
 
 
+@pytest.mark.parametrize(
+    ("top", "said"),
+    [
+        ({"gw": "halted", "gw_reason": "emergency stop by operator"}, "gateway halted"),
+        ({"gw": "reducing"}, "gateway reducing"),
+        ({"blocked": ["daily_loss"]}, "daily_loss"),
+        ({"gw": "halted", "blocked": ["drawdown"]}, "gateway halted, drawdown"),
+    ],
+)
+def test_what_keeps_new_risk_out_of_the_whole_book_is_said(top: dict[str, Any], said: str) -> None:
+    async def scene() -> None:
+        async with seat() as at:
+            await at.press("5")
+            assert "nothing keeps new risk out" in at.shown()
+            await at.press("escape", "4")
+            assert "0 take no new risk" in at.shown()
+            assert "● open" in at.shown()
+
+            at.feed.give({**at.feed.world.delta(), "top": top})
+            await at.frame()
+            assert f"none takes new risk: {said}" in at.shown()
+            assert "● open" not in at.shown()
+            await at.press("escape", "5")
+            await at.frame()
+            assert f"■ no new risk: {said}" in at.shown()
+            assert "nothing keeps new risk out" not in at.shown()
+
+    played(scene)
+
+
 def test_the_reasons_of_a_decision() -> None:
     async def scene() -> None:
         answer = done("why", {"id": "D1000", "because": {"vote": "FearAnalyzer said 0.61"}})
@@ -324,6 +354,26 @@ def test_stale_never_looks_live() -> None:
             await at.frame(second=False)
             assert "NO CONNECTION" not in at.shown()
             assert " stale" not in at.shown()
+
+    played(scene)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("finished", "The run has ended (finished); this is its last state"),
+        ("interrupted", "The run has ended (interrupted); this is its last state"),
+        ("view failed", "The run goes on, but cannot be shown any more; its warnings say why"),
+    ],
+)
+def test_the_end_is_told_as_it_was(status: str, said: str) -> None:
+    async def scene() -> None:
+        async with seat() as at:
+            epoch, seq = at.feed.model.epoch, at.feed.model.seq
+            at.feed.give({"t": "end", "epoch": epoch, "seq": seq, "status": status})
+            at.feed.shown = LinkState.ENDED
+            await at.frame()
+            assert said in at.shown()
 
     played(scene)
 

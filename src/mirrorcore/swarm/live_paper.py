@@ -36,7 +36,7 @@ from mirrorcore.swarm.replay import Progress
 from mirrorcore.swarm.run import Run, RunOutcome
 from mirrorcore.swarm.sources import configured_instruments
 from mirrorcore.swarm.stalls import PAPER_DEADLINE_NS, watching
-from mirrorcore.swarm.watching import SwarmSnapshot, look
+from mirrorcore.swarm.watching import Onlooker, SwarmSnapshot
 from mirrorcore.syncbus import StallCallback
 
 Shown = Callable[[Sequence[FeedRecord]], None]
@@ -246,6 +246,7 @@ class _Session:
         pace = PaperPace(
             parts.bus, parts.clock, PacedClock(parts.clock.now()), run.scribe.admission
         )
+        onlooker = Onlooker(run)
         watch_over = Stopwatch()
         async with aclosing(market.ticks()) as ticks:
             while True:
@@ -260,7 +261,7 @@ class _Session:
                 await run.engine.run(tick.block, pace)
                 run.control.changed()
                 if self._watch is not None:
-                    self._watch(look(run))
+                    self._watch(onlooker.look())
 
 
 async def _next(ticks: AsyncGenerator[LiveTick, None], left: float, run: Run) -> LiveTick | None:

@@ -22,7 +22,7 @@ from mirrorcore.swarm.replay import Progress
 from mirrorcore.swarm.run import Run, RunOutcome
 from mirrorcore.swarm.sources import open_source
 from mirrorcore.swarm.stalls import PAPER_DEADLINE_NS, watching
-from mirrorcore.swarm.watching import SwarmSnapshot, look
+from mirrorcore.swarm.watching import Onlooker, SwarmSnapshot
 from mirrorcore.syncbus import StallCallback
 
 
@@ -85,6 +85,7 @@ async def _trade(
         return
     await parts.bus.started()
     pace: PaperPace | None = None
+    onlooker = Onlooker(run)
     watch_over = Stopwatch()
     for block in source.blocks(start_tick=first, max_rows=1):
         ts = int(block.ts[0])
@@ -103,7 +104,7 @@ async def _trade(
         source.verdicts.check()
         run.control.changed()
         if watch is not None:
-            watch(look(run))
+            watch(onlooker.look())
         if 0 < seconds <= watch_over.wall_ns() / SECOND:
             return
 

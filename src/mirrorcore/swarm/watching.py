@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from mirrorcore.swarm.members import Member
 from mirrorcore.swarm.run import Run
+from mirrorcore.trading.gateway import HALTED
 
 _EVENTS = 20
 
@@ -39,7 +41,11 @@ class AgentRow:
 
 @dataclass(frozen=True, slots=True)
 class SwarmSnapshot:
-    """The swarm between two ticks; money in settlement currency, shares of equity as fractions."""
+    """The swarm between two ticks; money in settlement currency, shares of equity as fractions.
+
+    ``gateway_why`` says by whom and why the gateway is not active, and is empty while it is.
+    ``events`` are the newest lives of agents and commands of operators, oldest first.
+    """
 
     ts: int
     tick: int
@@ -52,14 +58,43 @@ class SwarmSnapshot:
     fear: float
     confidence: float
     gateway: str
+    gateway_why: str
     trades_closed: int
     fills: int
     agents: tuple[AgentRow, ...]
     events: tuple[str, ...]
 
 
+class Onlooker:
+    """Takes snapshots of one run, one after another. Reads only; nothing of the run changes.
+
+    Lives and commands are two logs, and what is new in both is put in order once and stays in it:
+    whoever shows only what is new of ``events`` must find what was there before at its front.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._lives = self._notes = 0
+        self._events: deque[str] = deque(maxlen=_EVENTS)
+
+    def look(self) -> SwarmSnapshot:
+        """The swarm as it is now."""
+        run = self._run
+        lives, self._lives = run.lives.events.since(self._lives)
+        notes, self._notes = run.control.notes.since(self._notes)
+        told = [(one.t, f"{one.agent_id}: {one.kind} {one.detail}".rstrip()) for one in lives]
+        told += [(one.ts, f"{one.who}: {one.text}") for one in notes]
+        told.sort(key=lambda event: event[0])
+        self._events.extend(text for _, text in told)
+        return _snapshot(run, tuple(self._events))
+
+
 def look(run: Run) -> SwarmSnapshot:
-    """Take a snapshot. Reads only; nothing of the run changes."""
+    """One snapshot; whoever takes several keeps an :class:`Onlooker`."""
+    return Onlooker(run).look()
+
+
+def _snapshot(run: Run, events: tuple[str, ...]) -> SwarmSnapshot:
     swarm, recorder = run.swarm, run.recorder
     path = swarm.parts.path
     columns = recorder.columns
@@ -76,15 +111,22 @@ def look(run: Run) -> SwarmSnapshot:
         gate=last.get("gate", 0.0),
         fear=last.get("fear", 0.0),
         confidence=last.get("confidence", 0.0),
-        gateway=path.gateway.state.value,
+        gateway=path.gateway.state.value if path.gateway.latched is None else "halted",
+        gateway_why=_why_closed(run),
         trades_closed=path.ledger.trade_count,
         fills=recorder.fill_count,
         agents=tuple(_row(run, member) for member in swarm.members),
-        events=tuple(
-            f"{event.agent_id}: {event.kind} {event.detail}".rstrip()
-            for event in list(run.lives.events)[-_EVENTS:]
-        ),
+        events=events,
     )
+
+
+def _why_closed(run: Run) -> str:
+    gateway, by = run.swarm.parts.path.gateway, run.control.stopped_by
+    if gateway.latched is not None and gateway.state is not HALTED:
+        return gateway.latched  # who gave it is known when it has been carried out
+    if by is None or gateway.reason.endswith(f"by {by}"):
+        return gateway.reason
+    return f"by {by}: {gateway.reason}"
 
 
 def _row(run: Run, member: Member) -> AgentRow:

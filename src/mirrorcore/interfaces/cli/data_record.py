@@ -249,8 +249,9 @@ def _health(health: SourceHealth) -> dict[str, Any]:
         "connections": health.connections,
         "gaps": sum(health.gaps.values()),
         "filled": health.filled,
+        "unfilled": health.unfilled,
         "conflated": health.conflated,
-        "lost": health.dropped,
+        "dropped": health.dropped,
         "faults": dict(sorted(health.faults.items())),
     }
 

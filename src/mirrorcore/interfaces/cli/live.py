@@ -99,7 +99,8 @@ class _Screen:
 
 
 class _Lines:
-    """What happens to agents, each once, and a line on the whole every few seconds."""
+    """What happens to agents and what operators do, each once, and a line on the whole every few
+    seconds."""
 
     def __init__(self, out: Console) -> None:
         self._out = out
@@ -131,11 +132,21 @@ def headline(snapshot: SwarmSnapshot) -> str:
     down = [f"{agent.id} {agent.state}" for agent in snapshot.agents if agent.state != "running"]
     running = len(snapshot.agents) - len(down)
     agents = f"{running} agents running" + (f", {', '.join(down)}" if down else "")
+    closed = _closed(snapshot)
     return (
         f"{_clock(snapshot)}  equity {snapshot.equity:,.2f} {snapshot.currency} "
         f"({100 * change:+.2f} %)  gross {100 * snapshot.gross:.0f} %  {snapshot.fills} fills  "
-        f"{agents}"
+        f"{agents}" + (f"  {closed}" if closed else "")
     )
+
+
+def _closed(snapshot: SwarmSnapshot) -> str:
+    """Of a gateway that is not active, by whom and why; empty of one that is."""
+    from mirrorcore.report.formatting import printable
+
+    if snapshot.gateway == "active":
+        return ""
+    return f"gateway {snapshot.gateway.upper()}: {printable(snapshot.gateway_why)}"
 
 
 def frame(snapshot: SwarmSnapshot, out: Console) -> Group:
@@ -166,7 +177,10 @@ def _summary(snapshot: SwarmSnapshot) -> list[Text]:
         f"{snapshot.confidence:.2f}",
         ("   Ctrl-C ends it and reports", "dim"),
     )
-    return [first, second, third, Text("")]
+    closed = _closed(snapshot)
+    # A line of its own, cut where it is too long: one that wraps would push the table away.
+    why = [Text(closed, style="bold red", no_wrap=True, overflow="ellipsis")] if closed else []
+    return [first, second, third, *why, Text("")]
 
 
 def _table(agents: Sequence[AgentRow]) -> Table:
@@ -198,7 +212,7 @@ def _events(snapshot: SwarmSnapshot, out: Console) -> list[Text]:
 
     from mirrorcore.report.formatting import printable
 
-    room = max(1, out.height - len(snapshot.agents) - 8)
+    room = max(1, out.height - len(snapshot.agents) - (8 if snapshot.gateway == "active" else 9))
     lines = [
         Text(printable(event), style="yellow", no_wrap=True, overflow="ellipsis")
         for event in snapshot.events[-room:]

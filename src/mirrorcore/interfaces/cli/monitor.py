@@ -137,6 +137,7 @@ def _document(board: Board) -> dict[str, Any]:
 
 
 def _watched(way: _Way, role: str, rate: int, filter_text: str, sort_text: str) -> Answer:
+    from mirrorcore.interfaces.live.wire import VIEW_FAILED
     from mirrorcore.interfaces.terminal.app import Monitor
     from mirrorcore.interfaces.terminal.link import Link
 
@@ -153,7 +154,9 @@ def _watched(way: _Way, role: str, rate: int, filter_text: str, sort_text: str) 
     ended = link.model.ended
 
     def show(out: Console) -> None:
-        if ended:
+        if ended == VIEW_FAILED:
+            say(out, f"run {run} goes on, but cannot be shown any more; its warnings say why")
+        elif ended:
             say(out, f"run {run} has ended: {ended}")
         elif run:
             say(out, f"run {run} goes on; 'mirrorcore monitor' shows it again")

@@ -14,41 +14,56 @@ if TYPE_CHECKING:
     from mirrorcore.data_sources.running.health import SourceHealth
     from mirrorcore.market.bar_check import BarCounts
 
-_HEADS = (
-    ("source", False), ("state", False), ("records", True), ("gaps", True), ("filled", True),
-    ("again", True), ("repeated", True), ("lost", True), ("stale", True), ("skew", True),
-    ("faults", False),
-)  # fmt: skip
+_BAD = frozenset({"unfilled", "dropped"})
+"""What is missing for good where it is not zero."""
 
 
 def show_health(out: Console, health: Mapping[str, SourceHealth], late: int) -> None:
-    """One line a source; ``late`` trades came after their bar was closed."""
+    """A column for each source, a line for each counter by its own name, so that all have room.
+
+    ``late`` trades came after their bar was closed.
+    """
     from rich.table import Table
     from rich.text import Text
 
+    told = [_told(one) for one in health.values()]
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for head, number in _HEADS:
-        table.add_column(head, justify="right" if number else "left", no_wrap=head != "faults")
+    table.add_column("source", style="dim", no_wrap=True)
     for one in health.values():
-        skew = "–" if one.skew_ns is None else f"{one.skew_ns / MILLISECOND:+,.0f} ms"
-        faults = ", ".join(f"{case} {count}" for case, count in sorted(one.faults.items()))
+        table.add_column(Text(one.name), justify="right", overflow="fold")
+    for name in told[0] if told else ():
+        cells = [column[name] for column in told]
+        bad = [name in _BAD and cell != "0" for cell in cells]
         table.add_row(
-            Text(one.name),
-            Text(str(one.state)),
-            f"{sum(one.records.values()):,}",
-            f"{sum(one.gaps.values()):,}",
-            f"{one.filled:,}",
-            f"{one.reconnects:,}",
-            f"{one.duplicates + one.replayed:,}",
-            f"{one.dropped:,}",
-            f"{one.stale:,}",
-            skew,
-            Text(faults or "none"),
+            name,
+            *(Text(cell, "yellow" if no else "") for cell, no in zip(cells, bad, strict=True)),
         )
     say(out, "")
     out.print(table)
     if late:
         say(out, f"{late:,} trades came after their bar was closed and changed nothing", "yellow")
+
+
+def _told(one: SourceHealth) -> dict[str, str]:
+    """What docs/sources.md calls a counter is what it is called here."""
+    counts = {
+        "records": sum(one.records.values()),
+        "gaps": sum(one.gaps.values()),
+        "filled": one.filled,
+        "unfilled": one.unfilled,
+        "dropped": one.dropped,
+        "duplicates": one.duplicates,
+        "replayed": one.replayed,
+        "reconnects": one.reconnects,
+        "stale": one.stale,
+    }
+    faults = ", ".join(f"{case} {count}" for case, count in sorted(one.faults.items()))
+    return {
+        "state": str(one.state),
+        **{name: f"{count:,}" for name, count in counts.items()},
+        "skew": "–" if one.skew_ns is None else f"{one.skew_ns / MILLISECOND:+,.0f} ms",
+        "faults": faults or "none",
+    }
 
 
 def show_bars(out: Console, counts: BarCounts) -> None:

@@ -25,6 +25,8 @@ from mirrorcore.interfaces.live.rules import Clips, risk_rows
 from mirrorcore.interfaces.live.table import AgentTable
 from mirrorcore.interfaces.live.topline import TopLine
 from mirrorcore.interfaces.live.traffic import flow, source_rows
+from mirrorcore.interfaces.live.wire import VIEW_FAILED
+from mirrorcore.journal.runs import RunStatus
 from mirrorcore.swarm.run import Run
 
 _SLOW_S = 1.0
@@ -75,10 +77,14 @@ class Panel:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close("finished" if kind is None else "failed")
+        self.close(failed=kind is not None)
 
-    def close(self, status: str = "finished") -> None:
-        """Look no more, show how it ended, and let every client go."""
+    def close(self, *, failed: bool = False) -> None:
+        """Look no more, show how it ended, and let every client go.
+
+        How it ended is what the run's folder says, so that no screen tells another end than the
+        report. ``failed`` counts only where the folder does not say it yet.
+        """
         if self.ticked in self._control.on_change:
             self._control.on_change.remove(self.ticked)
         if self._timer is not None:
@@ -86,9 +92,16 @@ class Panel:
         if not self._broken:
             self._guarded(self._push)
         if not self._broken:
-            self.hub.finish(status)
+            self.hub.finish(str(self._end(failed=failed)))
         self._table.close()
         self._clips.close()
+
+    def _end(self, *, failed: bool) -> RunStatus:
+        status = self._run.folder.status
+        if status is not RunStatus.RUNNING:
+            return status
+        # Left before the books were closed: a run without an end of its own is an interrupted one.
+        return RunStatus.FAILED if failed else RunStatus.INTERRUPTED
 
     # -- when
 
@@ -105,7 +118,7 @@ class Panel:
         except Exception as error:
             self._broken = True
             self._run.warnings.append(f"the live view has ended: {type(error).__name__}: {error}")
-            self.hub.finish("view failed")
+            self.hub.finish(VIEW_FAILED)
 
     def _ticked(self) -> None:
         self._note()

@@ -17,6 +17,9 @@ LARGEST_INBOUND = 16 * 1024
 HELLO_S = 2.0
 """Seconds a new client has to say who it is."""
 
+VIEW_FAILED = "view failed"
+"""The status of an ``end`` after which the run goes on and is not shown; others are the run's."""
+
 GOING_AWAY = 1001
 BAD_HELLO = 4400
 UNKNOWN_TOKEN = 4401

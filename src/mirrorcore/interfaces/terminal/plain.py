@@ -154,10 +154,11 @@ def shown_once(board: Board) -> list[str]:
     from mirrorcore.clock import MILLISECOND, iso
 
     moment = iso(board.seen.ts * MILLISECOND)[:19].replace("T", " ")
+    why = f": {top['gw_reason']}" if top.get("gw_reason") else ""
     headline = (
         f"{str(top['mode']).upper()}  {moment} UTC  tick {top['tick']:,}  equity "
         f"{number(top['eq'])} {top['cur']} (day {share(top['day'], 2, signed=True)})  "
-        f"drawdown {share(top['dd'], 2)}  gateway {str(top['gw']).upper()}"
+        f"drawdown {share(top['dd'], 2)}  gateway {str(top['gw']).upper()}{why}"
     )
     return [harmless(headline), *_grid(rows, "PnL %")]
 
@@ -166,10 +167,11 @@ def _headline(seen: SwarmSnapshot, mode: str) -> str:
     from mirrorcore.clock import iso
 
     change = seen.equity / seen.initial_equity - 1.0
+    why = f": {harmless(seen.gateway_why)}" if seen.gateway_why else ""
     return (
         f"{mode.upper()}  {iso(seen.ts)[:19].replace('T', ' ')} UTC  tick {seen.tick:,}  "
         f"equity {seen.equity:,.2f} {seen.currency} ({100 * change:+.2f}%)  "
-        f"drawdown {100 * seen.drawdown:.2f}%  gateway {seen.gateway.upper()}"
+        f"drawdown {100 * seen.drawdown:.2f}%  gateway {seen.gateway.upper()}{why}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.style import Style
 
 from mirrorcore.clock import MILLISECOND, iso
+from mirrorcore.interfaces.live.wire import VIEW_FAILED
 from mirrorcore.interfaces.terminal.board import Board
 from mirrorcore.interfaces.terminal.link import Link, LinkState
 from mirrorcore.interfaces.terminal.look import BAD, BOLD, DIM, OK, SHAPES, WARN
@@ -120,6 +121,8 @@ def banner(link: Link) -> str:
     if state is LinkState.STALE:
         return f" ▲ STALE: nothing heard for {link.silence():.0f} s; what you see is not of now"
     if state is LinkState.ENDED:
+        if link.model.ended == VIEW_FAILED:
+            return " ■ The run goes on, but cannot be shown any more; its warnings say why"
         return f" ■ The run has ended ({link.model.ended}); this is its last state"
     if state is LinkState.CONNECTING:
         return " ○ connecting …"

@@ -42,6 +42,7 @@ from mirrorcore.swarm.control.requests import (
     certain,
     refuse,
 )
+from mirrorcore.trading.gateway import HALTED
 
 if TYPE_CHECKING:
     from mirrorcore.swarm.run import Run
@@ -86,6 +87,8 @@ class Control:
         """What operators did and wrote last, for the event log."""
         self.audits: deque[dict[str, Any]] = deque(maxlen=_AUDITS)
         """The newest audit entries, as they stand in the journal, each with its number ``seq``."""
+        self.stopped_by: By | None = None
+        """Whose stop halted the gateway, None while none is in force. A second moves nothing."""
         self.on_change: list[Callable[[], object]] = []
         """Called in the loop after something was carried out."""
 
@@ -287,7 +290,13 @@ class Control:
             seq = None  # whatever ails the record, a stop is a stop
             if full:
                 self._run.scribe.command_later(command)
-        return Carried(action, self.tick, seq, self._effects.apply(action))
+        open_before = self._run.swarm.parts.path.gateway.state is not HALTED
+        effect = self._effects.apply(action)
+        if isinstance(action, Stop) and open_before:
+            self.stopped_by = request.by
+        elif isinstance(action, ResumeTrading):
+            self.stopped_by = None
+        return Carried(action, self.tick, seq, effect)
 
     def _conclude(self, request: Request, carried: Carried) -> None:
         """Tell whoever asked, the record and the log of events."""

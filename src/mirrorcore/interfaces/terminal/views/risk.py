@@ -14,6 +14,7 @@ from mirrorcore.interfaces.terminal.grid import Cell
 from mirrorcore.interfaces.terminal.look import BAD, BOLD, DIM, OK, WARN
 from mirrorcore.interfaces.terminal.pane import Line, Pane, Scroller, line, title
 from mirrorcore.interfaces.terminal.text import fit, gauge, number, price, share
+from mirrorcore.interfaces.terminal.views.new_risk import kept_out
 from mirrorcore.interfaces.terminal.views.table import Row, Table, text
 from mirrorcore.interfaces.terminal.views.view import View, day_and_moment, moment
 
@@ -113,10 +114,10 @@ class RiskView(View):
         return lines
 
     def _blocked(self) -> Line:
-        blocked = self.board.seen.top.get("blocked") or []
-        if not blocked:
+        found = kept_out(self.board.seen.top)
+        if not found:
             return line(" nothing keeps new risk out", DIM)
-        return line(f" ■ no new risk: {', '.join(str(one) for one in blocked)}", BAD)
+        return line(f" ■ no new risk: {', '.join(found)}", BAD)
 
     # -- why -----------------------------------------------------------------------------------
 

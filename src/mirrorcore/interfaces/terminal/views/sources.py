@@ -10,8 +10,9 @@ from mirrorcore.clock import MILLISECOND, wall_now
 from mirrorcore.interfaces.terminal.board import Board
 from mirrorcore.interfaces.terminal.grid import Cell
 from mirrorcore.interfaces.terminal.look import BAD, BOLD, DIM, OK, WARN
-from mirrorcore.interfaces.terminal.pane import Line, Pane, line, title
+from mirrorcore.interfaces.terminal.pane import Line, Pane, Piece, line, title
 from mirrorcore.interfaces.terminal.text import age, number, price
+from mirrorcore.interfaces.terminal.views.new_risk import kept_out
 from mirrorcore.interfaces.terminal.views.table import Row, Table, text
 from mirrorcore.interfaces.terminal.views.view import View, moment
 
@@ -81,7 +82,9 @@ class SourcesView(View):
     def _symbols(self, width: int, height: int) -> list[Line]:
         seen = self.board.seen
         halted = seen.top.get("halted") or {}
-        lines: list[Line] = [title(" SYMBOLS", f"{len(halted)} take no new risk")]
+        outside = ", ".join(kept_out(seen.top))
+        held = f"none takes new risk: {outside}" if outside else f"{len(halted)} take no new risk"
+        lines: list[Line] = [title(" SYMBOLS", held)]
         for symbol in seen.top.get("symbols") or []:
             candles = seen.candles.get(symbol)
             last = candles[-1] if candles else None
@@ -94,11 +97,18 @@ class SourcesView(View):
             lines.append(
                 (
                     (f" {symbol:<14}", None),
-                    (f"■ halted: {cause}  ", BAD) if cause else ("● open  ", OK),
+                    _held(cause, outside),
                     (said, DIM),
                 )
             )
         return lines if len(lines) > 1 else [*lines, line(" none", DIM)]
+
+
+def _held(cause: str | None, outside: str) -> Piece:
+    """Whether a symbol takes new risk: by its own cause, else by what holds for the whole book."""
+    if cause:
+        return f"■ halted: {cause}  ", BAD
+    return ("■ no new risk  ", BAD) if outside else ("● open  ", OK)
 
 
 def _state(row: Row) -> Cell:
