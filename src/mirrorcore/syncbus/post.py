@@ -116,7 +116,8 @@ class PostOffice:
         else:
             self.post(envelope)
         try:
-            return await asyncio.wait_for(reply, timeout_ns / SECOND)
+            async with asyncio.timeout(timeout_ns / SECOND):
+                return await reply
         except TimeoutError:
             seconds = timeout_ns / SECOND
             raise Expired(f"agent {target!r} did not answer within {seconds:g} s") from None

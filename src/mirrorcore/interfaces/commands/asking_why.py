@@ -30,7 +30,8 @@ async def why(folder: Path, question: str, timeout_s: float) -> dict[str, Any]:
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        out, _ = await asyncio.wait_for(process.communicate(), max(timeout_s, _LEAST_S))
+        async with asyncio.timeout(max(timeout_s, _LEAST_S)):
+            out, _ = await process.communicate()
     except TimeoutError:
         raise CommandError(
             "busy", "running it again takes too long now", hint="ask 'mirrorcore why' afterwards"

@@ -49,7 +49,8 @@ def catalogue(role: Role = "admin") -> list[dict[str, Any]]:
 
 async def in_time(future: Future[T], call: Call) -> T:
     """What comes of it; TimeoutError where the call's time is up before."""
-    return await asyncio.wait_for(asyncio.wrap_future(future), call.timeout_s)
+    async with asyncio.timeout(call.timeout_s):
+        return await asyncio.wrap_future(future)
 
 
 class Lookups:

@@ -265,7 +265,8 @@ class Commands:
     async def _audit(self, call: Call, name: str, told: Outcome, watch: Stopwatch) -> int | None:
         future = self._control.audit(_entry(call, name, told, watch))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), _AUDIT_S)
+            async with asyncio.timeout(_AUDIT_S):
+                return await asyncio.wrap_future(future)
         except (TimeoutError, MirrorCoreError):
             # It stands in the queue and is written when the swarm comes to it, or the run is over.
             return None

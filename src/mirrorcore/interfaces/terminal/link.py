@@ -125,7 +125,8 @@ class Link:
         MirrorCoreError: there is no swarm, or it says nothing.
         """
         try:
-            await asyncio.wait_for(self._follow(lambda: self._later > 0), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._follow(lambda: self._later > 0)
         except TimeoutError:
             raise UnreachableError(f"the swarm has said nothing for {patience_s:g} s") from None
         except ConnectionClosed as closed:
@@ -154,7 +155,8 @@ class Link:
     async def _hear(self, socket: ClientConnection) -> None:
         wait = STALE_S if self.model.waiting and self.model.known else SILENT_S
         try:
-            data = await asyncio.wait_for(socket.recv(), wait)
+            async with asyncio.timeout(wait):
+                data = await socket.recv()
         except TimeoutError:
             if wait == SILENT_S or self.silence() > SILENT_S:
                 raise ConnectionError(f"nothing was heard for {SILENT_S:.0f} s") from None
