@@ -60,7 +60,10 @@ def noted(run: Run) -> None:
         watched.findings, watched.explained = 1, number - 1
 
 
-RATE = "3 of 40 quiet runs of 10,000 ticks alarmed (7.5%, at most 19.9%; in the worst world 20.0%)"
+RATE = (
+    "3 of 40 quiet runs of 10,000 ticks alarmed (7.5%, up to 19.9% by its 95 % interval; "
+    "in the worst world 20.0%)"
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
