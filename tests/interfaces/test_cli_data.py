@@ -465,3 +465,4 @@ def test_a_symbol_a_venue_has_not_is_named(call: Caller, venue: Served, tmp_path
     assert (refused.code, "depth of BTCUSDC: 400" in refused.err) == (4, True)
     refused = call("data", "record", "binance", "BTC/USDC", *out, runs=False)
     assert (refused.code, "does not list BTC/USDC" in refused.err) == (4, True)
+    assert "did you mean BTC/USDT?" in refused.err
