@@ -382,3 +382,27 @@ def test_every_name_of_the_guide_is_accounted_for() -> None:
         "Python 3.9", "bayes_opt", "tabulate", "dash", "CCXT", "pandas",
     ):  # fmt: skip
         assert f"`{name}`" in text, name
+
+
+def test_an_example_asks_about_what_every_run_has() -> None:
+    """A run has T1 before it has any other trade, and only what was not paper is attributed."""
+    asked = [
+        (snippet, line)
+        for page in PAGES
+        for snippet in snippets(page)
+        if snippet.language == "bash"
+        for line in snippet.code.splitlines()
+    ]
+    trades = [line.split()[2] for _, line in asked if re.match(r"mirrorcore why T\d", line)]
+    assert trades
+    assert set(trades) == {"T1"}
+    for snippet, line in asked:
+        if line.startswith("mirrorcore attribution last"):
+            before = snippet.code.partition(line)[0]
+            assert "mirrorcore backtest" in before, f"{snippet.page.name}: {line}"
+
+
+def test_the_page_on_sources_names_the_extra_its_example_needs() -> None:
+    page = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    section = page.partition("## Write a source")[2]
+    assert "'mirrorcore-x[sources]'" in section.partition("```python")[0]

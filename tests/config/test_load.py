@@ -207,6 +207,7 @@ SINGLE = {
     '[market]\ntimeframe = "5min"': 'did you mean "5m"?',
     '[market]\ntimeframe = "1M"': 'names months, which have no fixed length; did you mean "30d"?',
     '[market]\ntimeframe = "5"': 'has no unit of time: must be a number with a unit',
+    '[market]\ntimeframe = "-5m"': "has a sign, -: a duration is written without one",
     '[market]\ntimeframe = "soon"': "must be a number with a unit ms, s, m, h, d or w",
     '[market]\ntimeframe = "0s"': "must be longer than nothing",
     '[market]\ntimeframe = "0.0001ms"': "must be a whole number of milliseconds",

@@ -158,6 +158,16 @@ def test_rows_that_cannot_be_believed_are_left_out_with_their_place(tmp_path: Pa
     assert [s.row for s in found.report.quarantine if s.case is Case.PRICE_NOT_POSITIVE] == [7]
 
 
+def test_a_cell_that_is_no_number_is_told_as_it_stands_in_the_file(tmp_path: Path) -> None:
+    frame = rows(200).with_columns(pl.col("high").cast(pl.String))
+    highs = frame["high"].to_list()
+    highs[7] = "hello"
+    found = imported(tmp_path / "BTCUSDT_5m.csv", frame.with_columns(high=pl.Series(highs)))
+    (sample,) = [s for s in found.report.quarantine if s.case is Case.WRONG_TYPE]
+    assert (sample.row, sample.values["high"]) == (7, "hello")
+    assert isinstance(sample.values["low"], float)
+
+
 def test_a_file_that_is_too_bad_is_not_written(tmp_path: Path) -> None:
     frame = rows(60).with_columns(low=pl.lit(150.0))
     found = imported(tmp_path / "BTCUSDT_5m.csv", frame)

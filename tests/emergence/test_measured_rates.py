@@ -41,7 +41,7 @@ def test_a_rate_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mirrorcore.emergence.standing.MEASURED", {"drift": (8, 80, 0.19, 0.2)})
     assert rate("drift") == Rate(8, 80, 0.19, 0.2)
     assert str(rate("drift")) == (
-        "8 of 80 quiet runs of 10,000 ticks alarmed (10.0%, at most 19.0%; in the worst world "
-        "20.0%)"
+        "8 of 80 quiet runs of 10,000 ticks alarmed (10.0%, up to 19.0% by its 95 % interval; "
+        "in the worst world 20.0%)"
     )
     assert rate("novelty") is None

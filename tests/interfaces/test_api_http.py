@@ -462,6 +462,21 @@ def test_a_form_of_another_page_stops_nothing(swarm: LiveSwarm) -> None:
     assert swarm.run.swarm.parts.path.gateway.state.value == "active"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [("DELETE", "/api/v1/status", "GET"), ("POST", "/api/v1/status", "GET"),
+     ("PUT", "/api/v1/commands", "POST")],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/json"])
+def test_a_method_that_is_not_taken_is_told_whatever_the_body_is_said_to_be(
+    swarm: LiveSwarm, method: str, path: str, allow: str, kind: str
+) -> None:
+    headers = {"content_type": kind} if kind else {}
+    said = ask(swarm.port, path, method=method, token=swarm.token(), **headers)
+    assert (said.status, said.code) == (405, "method_not_allowed")
+    assert allow in said.headers["allow"]
+
+
 def test_one_why_at_a_time(swarm: LiveSwarm) -> None:
     """Each is a process of its own; a viewer must not be able to start a hundred."""
     said: list[int] = []

@@ -370,6 +370,25 @@ def test_what_is_wrong_with_a_file_is_told_by_case_and_row(call: Caller, tmp_pat
     assert (sample["row"], sample["values"]["high"]) == (42, 1.0)
 
 
+def test_what_cannot_be_read_is_told_as_it_stands_in_the_file(call: Caller, tmp_path: Path) -> None:
+    file = tmp_path / "BTCUSDT_1m.csv"
+    write_candles(file, 500)
+    lines = file.read_text().splitlines()
+    lines[43] = lines[43].partition(",")[0] + ",hello,104.0,,inf,1.0"
+    lines[44] = "later," + lines[44].partition(",")[2]
+    file.write_text("\n".join(lines) + "\n")
+    told = call("data", "check", str(tmp_path), "--json", runs=False).document["files"][0]
+    first, second = [one for one in told["samples"] if one["row"] in (42, 43)]
+    assert first["values"] == {
+        "open": "hello", "high": 104.0, "low": None, "close": "inf", "volume": 1.0,
+    }  # fmt: skip
+    assert first["time"] == "2024-01-01T00:42:00+00:00"
+    assert (second["time"], second["values"]["time"]) == (None, "later")
+    shown = call("data", "check", str(tmp_path), runs=False).out
+    assert "row 42 at 2024-01-01T00:42:00+00:00: {'open': 'hello'" in shown
+    assert "'nan'" not in shown
+
+
 def test_an_unusable_file_ends_with_four_and_says_what_to_do(call: Caller, tmp_path: Path) -> None:
     write_candles(tmp_path / "BTCUSDT_1m.csv", high=pl.lit(float("nan")))
     shown = call("data", "check", str(tmp_path), runs=False)
@@ -465,3 +484,4 @@ def test_a_symbol_a_venue_has_not_is_named(call: Caller, venue: Served, tmp_path
     assert (refused.code, "depth of BTCUSDC: 400" in refused.err) == (4, True)
     refused = call("data", "record", "binance", "BTC/USDC", *out, runs=False)
     assert (refused.code, "does not list BTC/USDC" in refused.err) == (4, True)
+    assert "did you mean BTC/USDT?" in refused.err

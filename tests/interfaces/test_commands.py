@@ -88,6 +88,7 @@ ERRORS: list[tuple[str, dict[str, Any], str, str]] = [
     ("adjust_risk", {"name": "gross", "value": 99}, "exceeds_hard_limit", "at most"),
     ("adjust_risk", {"name": "gross", "value": 0}, "out_of_bounds", "must be above 0"),
     ("adjust_risk", {"name": "colour", "value": 1}, "bad_args", "must be one of"),
+    ("adjust_risk", {"name": "gros", "value": 1}, "bad_args", "did you mean gross?"),
     ("adjust_risk", {"name": "gross", "value": float("nan")}, "bad_args", "must be finite"),
     ("rebalance_weights", {}, "bad_args", "either weights or method"),
     ("rebalance_weights", {"weights": {"Nobody": 0.1}}, "unknown_agent", "does not vote"),

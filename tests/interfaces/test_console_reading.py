@@ -62,6 +62,9 @@ def test_what_belongs_to_the_call_does_not_reach_the_command() -> None:
     ("adjust_risk gross", "needs value"),
     ("adjust_risk gross much", "value was 'much', must be a number"),
     ("adjust_risk grss 1", "must be gross or net"),
+    ("adjust_risk gros 0.5", "did you mean gross?"),
+    ("emergency_stop flaten", "did you mean flatten?"),
+    ("orders --limt 3", "did you mean limit?"),
     ("orders 1.5", "must be a whole number"),
     ("orders limit=1 limit=2", "given twice"),
     ("orders --colour red", "has no argument '--colour'"),
@@ -77,7 +80,7 @@ def test_what_belongs_to_the_call_does_not_reach_the_command() -> None:
 def test_a_line_that_is_none_says_what_is_wrong(line: str, says: str) -> None:
     with pytest.raises(MirrorCoreError) as caught:
         call(line)
-    assert says in caught.value.message
+    assert says in str(caught.value)
     assert caught.value.exit_code == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from chromium import browser
 from command_calls import Caller
 from page_world import Dashboard
 from prometheus_client.parser import text_string_to_metric_families
+from raw_http import until
 
 from mirrorcore.emergence.finding import Effect, Finding
 from mirrorcore.emergence.record import Found, found
@@ -58,7 +60,10 @@ def noted(run: Run) -> None:
         watched.findings, watched.explained = 1, number - 1
 
 
-RATE = "3 of 40 quiet runs of 10,000 ticks alarmed (7.5%, at most 19.9%; in the worst world 20.0%)"
+RATE = (
+    "3 of 40 quiet runs of 10,000 ticks alarmed (7.5%, up to 19.9% by its 95 % interval; "
+    "in the worst world 20.0%)"
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -203,6 +208,57 @@ def test_the_report_reads_a_run_from_its_journal(call: Caller, tmp_path: Path) -
         "explained away: at the same time: restart Anna by op",
     ):
         assert part in text, text
+
+
+def test_a_run_that_goes_on_or_was_killed_is_told_from_one_nobody_watched(
+    call: Caller, tmp_path: Path
+) -> None:
+    killed = tmp_path / "killed"
+    with LiveSwarm(tmp_path / "on", emergence__detectors=["coordination"]) as alive:
+        alive.run.control.ask(noted).result(30)
+        runs = alive.folder.parent
+        report = ("emergence", "report", "last", "--runs")
+        until(lambda: call(*report, str(runs), "--json", runs=False).document["findings"])
+        going = call(*report, str(runs), runs=False)
+        copied = killed / alive.folder.name
+        copied.mkdir(parents=True)
+        # What a kill leaves: what is committed, run.json of a run that goes on, nobody's lock.
+        (copied / "run.json").write_bytes((alive.folder / "run.json").read_bytes())
+        source = sqlite3.connect(alive.run.folder.journal)
+        kept = sqlite3.connect(copied / "journal.sqlite")
+        source.backup(kept)
+        source.close()
+        kept.close()
+    assert "watched, and the run goes on; findings so far: 2. What each" in going.out
+    assert "F1 coordination" in going.out
+    dead = call(*report, str(killed), runs=False)
+    assert "watched, until the run was killed; findings so far: 2. What each" in dead.out
+    assert "F1 coordination" in dead.out
+    save = ("emergence", "baseline", "save", "last", str(tmp_path / "f"), "--runs", str(killed))
+    saved = call(*save, runs=False)
+    assert saved.code == 2
+    assert "a killed run leaves no baseline" in saved.err
+    assert "emergence.history" not in saved.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ("", "emergence.history = false, and this is a replay of history"),
+        ("history = true\nenabled = false", "emergence.enabled = false"),
+        ("history = true\ndetectors = []", "emergence.detectors = []"),
+    ],
+)
+def test_the_setting_for_which_nothing_was_watched_is_named(
+    call: Caller, tmp_path: Path, settings: str, why: str
+) -> None:
+    file = tmp_path / "swarm.toml"
+    file.write_text(f"[emergence]\n{settings}\n", encoding="utf-8")
+    done = call("backtest", "-c", str(file), "--bars", "50", "--symbols", "2", "--no-report")
+    assert done.code == 0, done.err
+    assert f"nothing was watched for: {why}" in call("emergence", "report", "last").out
+    saved = call("emergence", "baseline", "save", "last", str(tmp_path / "f"))
+    assert f"it was not watched, for {why.partition(',')[0]}" in saved.err
 
 
 @pytest.fixture(scope="module")

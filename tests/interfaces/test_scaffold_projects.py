@@ -44,6 +44,11 @@ def test_a_new_project_runs_and_passes_its_tests(
     monkeypatch.chdir(here / "mybot")
     for form in ("tick", "block"):
         assert call("agents", "new", f"My{form.title()}", "--form", form, runs=False).code == 0
+    shown = call("agents", "show", "DipBuyer", "--json", runs=False)
+    assert shown.code == 0, shown.err
+    assert shown.document["form"] == "guide"
+    listed = call("agents", "list", "--json", runs=False).document["agents"]
+    assert {"DipBuyer", "MyTick", "MyBlock"} <= {one["id"] for one in listed}
     loaded = load_config("mirrorcore.toml", {})
     assert not loaded.warnings
     assert [entry.id for entry in loaded.config.agent] == [

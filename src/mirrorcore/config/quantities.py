@@ -59,6 +59,12 @@ def _duration(value: object) -> int:
 
 def _unreadable_duration(text: str) -> tuple[str, str]:
     problem = "must be a number with a unit ms, s, m, h, d or w"
+    signed = text.strip()
+    if signed[:1] in ("-", "+") and _is_duration(signed[1:]):
+        return (
+            f"has a sign, {signed[0]}: a duration is written without one",
+            f'"{signed[1:].strip()}"',
+        )
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     if match is None:
         return problem, ""
@@ -69,6 +75,14 @@ def _unreadable_duration(text: str) -> tuple[str, str]:
         return f"has no unit of time: {problem}", f'"{number}m"'
     short = _SHORT_UNIT.get(unit.lower())
     return problem, f'"{number}{short}"' if short else ""
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _positive_duration(value: object) -> int:

@@ -94,9 +94,10 @@ class CandleReader:
         for row in np.flatnonzero(table.faults).tolist():
             case = Case(int(table.faults[row]))
             self.report.count(label, case)
-            values = {name: float(column[row]) for name, column in zip(PRICES, prices, strict=True)}
-            detail = f"cut off at byte {cut}" if case is Case.TRUNCATED else ""
             event = int(times[row])
+            numbers = dict(zip(PRICES, prices, strict=True))
+            values = table.told(names, numbers, row, timed=event >= 0)
+            detail = f"cut off at byte {cut}" if case is Case.TRUNCATED else ""
             self.report.keep(Sample(label, case, file.symbol, event, row, values, detail))
         self.report.saw(label, int(np.count_nonzero(table.faults)))
         rows = np.flatnonzero(table.faults == Case.NONE)

@@ -239,7 +239,7 @@ def _candles(
     volume = table.numbers(names["volume"]) if "volume" in names else np.zeros(len(table))
     if "volume" not in names:
         found.notes.append(_NO_VOLUME)
-    _count(found, table, times, {**prices, "volume": volume}, symbol)
+    _count(found, table, names, times, {**prices, "volume": volume}, symbol)
     rows = np.flatnonzero(table.faults == Case.NONE)
     if len(rows) > 2 and bool((np.diff(times[rows]) < 0).all()):
         rows = rows[::-1]
@@ -257,6 +257,7 @@ def _candles(
 def _count(
     found: Imported,
     table: Table,
+    names: Mapping[str, str],
     times: Ints,
     values: Mapping[str, Floats],
     symbol: str,
@@ -268,8 +269,9 @@ def _count(
         case = Case(int(table.faults[row]))
         found.report.saw(label, 1)
         found.report.count(label, case)
-        shown = {name: float(column[row]) for name, column in values.items()}
-        found.report.keep(Sample(label, case, symbol, int(times[row]), row, shown))
+        event = int(times[row])
+        shown = table.told(names, values, row, timed=event >= 0)
+        found.report.keep(Sample(label, case, symbol, event, row, shown))
 
 
 def parse_columns(pairs: list[str]) -> dict[str, str]:

@@ -71,7 +71,7 @@ class LiveRecorder:
                     if self._told is not None:
                         self._told(state, self._runner.reason)
             running.result()  # a defect of ours is not called a failure of the source
-            raise SourceError(self._runner.reason, permanent=True)
+            raise SourceError(self._runner.reason, hint=self._runner.hint, permanent=True)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)

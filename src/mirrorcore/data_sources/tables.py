@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TIME_COLUMNS = ("ts", "date", "timestamp", "time", "open_time", "datetime")
 _ALIASES = {"time": TIME_COLUMNS, "volume": ("volume", "tick_volume", "vol")}
 _NO_TIME = -1
+_SHOWN = 80
+"""Characters of a cell that are told; a file that is no table has longer ones."""
 
 _RENAME = 'rename them, or from Python RecordedSource(columns={"time": "Date"})'
 
@@ -102,6 +104,25 @@ class Table:
         if missing_is_fault:
             self.note(absent, Case.MISSING_VALUE)
         return np.array(values.fill_null(float("nan")).to_numpy(), np.float64)
+
+    def told(
+        self, names: Mapping[str, str], numbers: Mapping[str, Floats], row: int, *, timed: bool
+    ) -> dict[str, object]:
+        """A row for the quarantine; what is no number, or no time, as it stands in the file.
+
+        ``names`` are the file's own of the columns; one without has no cell to be looked for.
+        """
+        values: dict[str, object] = {
+            name: float(column[row])
+            if np.isfinite(column[row]) or name not in names
+            else self._cell(names[name], row)
+            for name, column in numbers.items()
+        }
+        return values if timed else {**values, "time": self._cell(names["time"], row)}
+
+    def _cell(self, name: str, row: int) -> object:
+        found: object = self._frame[name][row]
+        return found[:_SHOWN] if isinstance(found, str) else found
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -48,7 +48,8 @@ class Rate:
     def __str__(self) -> str:
         return (
             f"{self.alarms} of {self.runs:,} quiet runs of 10,000 ticks alarmed "
-            f"({self.share:.1%}, at most {self.upper:.1%}; in the worst world {self.worst:.1%})"
+            f"({self.share:.1%}, up to {self.upper:.1%} by its 95 % interval; "
+            f"in the worst world {self.worst:.1%})"
         )
 
 

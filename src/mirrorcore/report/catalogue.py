@@ -203,7 +203,8 @@ _CATALOGUE = (
         "What fills were worse than the open they were matched at.",
     ),
     Metric(
-        "cost_share", "Costs of capital", "fraction", "exposure", "(fees + slippage)/E_0",
+        "cost_share", "Fees and slippage, share of capital", "fraction", "exposure",
+        "(fees + slippage)/E_0",
         "What trading cost, as a share of the initial equity.",
     ),
 )  # fmt: skip

@@ -130,6 +130,9 @@ def block_text(limit: str) -> str:
 def clip_text(clip: Clip) -> str:
     """What a limit did, in words."""
     of = clip.symbol or "the book"
+    if clip.limit == "gateway":
+        # What was asked of it is an order's change, often too small to be told as a share.
+        return f"the gateway was stopped, so no order was sent in {of}"
     if clip.allowed == 0.0:
         return f"{clip.limit} allowed nothing of {quantity(clip.asked)} in {of}"
     return f"{clip.limit} cut {of} from {quantity(clip.asked)} to {quantity(clip.allowed)}"

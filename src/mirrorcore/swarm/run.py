@@ -31,7 +31,7 @@ from mirrorcore.swarm.digests import fingerprint
 from mirrorcore.swarm.emergence.baseline import LEARNED
 from mirrorcore.swarm.emergence.baseline import NAME as BASELINE
 from mirrorcore.swarm.emergence.watch import EmergenceWatch
-from mirrorcore.swarm.emergence.written import body_of
+from mirrorcore.swarm.emergence.written import body_of, unwatched
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, BlockRecord, Engine, Observer
 from mirrorcore.swarm.environment import peak_memory_mb
 from mirrorcore.swarm.identity import identity_of
@@ -127,11 +127,7 @@ class Run:
     ) -> Run:
         """Assemble everything and make the run's folder; a mistake leaves nothing behind."""
         emergence = config.emergence
-        watched = (
-            emergence.enabled
-            and bool(emergence.detectors)
-            and (emergence.history or "start_tick" in (notes or {}))
-        )
+        watched = not unwatched(emergence, notes or {})
         identity = {**identity_of(config, source, without, delay), **(notes or {})}
         source.verdicts.check(least=0)
         trial = assemble(config, source, "trial", without=without, processes=processes)

@@ -10,6 +10,7 @@ from typing import Any
 from mirrorcore.clock import MILLISECOND, MINUTE, SECOND, Clock, LiveClock
 from mirrorcore.data_sources.exchange.books import BookWatch
 from mirrorcore.data_sources.exchange.client import Connection
+from mirrorcore.data_sources.exchange.listing import instead_of
 from mirrorcore.data_sources.exchange.past import Past
 from mirrorcore.data_sources.exchange.reading import Reader, instrument
 from mirrorcore.data_sources.exchange.venues import TESTED, dialect
@@ -149,7 +150,7 @@ class ExchangeSource:
         if missing:
             raise SourceError(
                 f"{self.spec.name} does not list {', '.join(missing)}",
-                hint=f"it lists {', '.join(list(markets)[:8])} …",
+                hint=instead_of(missing, markets),
                 permanent=True,
                 case="symbol",
             )

@@ -4,12 +4,12 @@ after what the venue asks for; nothing needs a key."""
 from __future__ import annotations
 
 import asyncio
-import difflib
 from types import TracebackType
 from typing import Any
 
 from mirrorcore.clock import MILLISECOND, SECOND, format_duration
 from mirrorcore.data_sources.exchange.client import Connection
+from mirrorcore.data_sources.exchange.listing import instead_of
 from mirrorcore.data_sources.fetching.candle_store import Row
 from mirrorcore.data_sources.live import SourceError
 from mirrorcore.errors import UsageError
@@ -73,12 +73,8 @@ class VenueCandles:
             )
         markets = await self._asked("load_markets")
         if symbol not in markets:
-            near = difflib.get_close_matches(symbol, list(markets), n=3)
             raise UsageError(
-                f"{self.venue} does not list {symbol}",
-                hint=f"did you mean {' or '.join(near)}?"
-                if near
-                else f"it lists {', '.join(list(markets)[:8])} …",
+                f"{self.venue} does not list {symbol}", hint=instead_of([symbol], markets)
             )
 
     async def now(self, otherwise: int) -> int:

@@ -54,6 +54,8 @@ class SourceRunner:
         self.source = source
         self.state = RunnerState.STOPPED
         self.reason = "not started"
+        self.hint = ""
+        """What to do about a failure that is for good."""
         self._clock = clock
         self._policy = policy or RunnerPolicy()
         self._reconnect = Reconnect(self._policy.reconnect, rng)
@@ -166,6 +168,7 @@ class SourceRunner:
         error = self._why_ended(self._session)
         self._intake.counts.faults[error.case] += 1
         if error.permanent:
+            self.hint = error.hint
             self._to(RunnerState.FAILED, error.message)
             self._intake.lost(error.message)
             return

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import Match
 
 import mirrorcore
 from mirrorcore.clock import SECOND, Stopwatch
@@ -93,6 +94,10 @@ class Application:
         if self._beating is not None:
             self._beating.cancel()
         await self.live.drained()
+
+    def takes(self, scope: MutableMapping[str, Any]) -> bool:
+        """Whether an address takes this request by its path and its method."""
+        return any(route.matches(scope)[0] is Match.FULL for route in self.app.routes)
 
     def _add_routes(self, app: FastAPI) -> None:
         def add(path: str, handler: Any, about: dict[str, Any], method: str = "GET") -> None:

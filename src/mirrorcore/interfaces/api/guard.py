@@ -44,13 +44,26 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _NO_STORE = "no-store"
+_JSON = "application/json"
 
 
 class Guard:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
 
-    def __init__(self, app: App, names: Names, refused: Refused, failed: Failed) -> None:
+    ``takes`` says whether some address takes this request by path and method. One that none takes
+    gets its 404 or 405 from the application, whatever its body is said to be.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        names: Names,
+        refused: Refused,
+        failed: Failed,
+        takes: Callable[[Scope], bool] = lambda _: True,
+    ) -> None:
         self._app = app
+        self._takes = takes
         self._names = names
         self._refused = refused
         self._failed = failed
@@ -83,7 +96,8 @@ class Guard:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             return
         kinds = _headers(scope, b"content-type")
-        if len(kinds) != 1 or kinds[0].partition(";")[0].strip().lower() != "application/json":
+        is_json = len(kinds) == 1 and kinds[0].partition(";")[0].strip().lower() == _JSON
+        if not is_json and self._takes(scope):
             raise Problem(
                 415,
                 "wrong_content_type",

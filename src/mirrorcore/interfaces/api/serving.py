@@ -103,7 +103,7 @@ def _serving(run: Run, web: WebConfig, say: Say, *, show_token: bool) -> Iterato
             )
         )
         names = Names.of(host, port, web.hosts)
-        guard = Guard(application.app, names, door.refused, warn.failed)
+        guard = Guard(application.app, names, door.refused, warn.failed, application.takes)
         server = ServerThread(guard, sock, connections, warn.add)
         server.start()
         stack.callback(server.stop)

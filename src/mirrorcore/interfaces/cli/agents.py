@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 _CONFIG = Annotated[
     Path | None,
-    typer.Option("--config", "-c", metavar="FILE", help="Show the swarm of this file."),
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        show_default=False,
+        help="Show the swarm of this file; mirrorcore.toml in this folder if there is one.",
+    ),
 ]
 _NAME = Annotated[str, typer.Argument(metavar="NAME", help="An agent of the list.")]
 
@@ -120,7 +126,7 @@ def _show(card: Card, out: Console) -> None:
 def _cards(session: Session, file: Path | None) -> list[Card]:
     from mirrorcore.swarm.recruiting import recruit
 
-    config = load(session, Settings(config=file)).config
+    config = load(session, Settings(config=file or own_agents.config_here())).config
     return [_card(member) for member in recruit(config)]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mirrorcore.emergence.record import Found
+    from mirrorcore.journal import RunInfo
     from mirrorcore.swarm.emergence.baseline import Baseline
     from mirrorcore.swarm.emergence.written import Written
 
@@ -47,7 +48,7 @@ def save(session: Session, folder: RunsFolder, run: RunName, file: BaselineFile)
     if not kept.is_file():
         raise UsageError(
             f"the monitor of run {found.id} has left nothing to start from",
-            hint="a run that was watched leaves it when it ends: set emergence.history = true",
+            hint=_no_baseline(found),
         )
     if file.exists():
         raise UsageError(f"{file} is there already", hint="name another file, or remove it")
@@ -57,6 +58,20 @@ def save(session: Session, folder: RunsFolder, run: RunName, file: BaselineFile)
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}") from error
     return _told(baseline, f"saved as {file}")
+
+
+def _no_baseline(run: RunInfo) -> str:
+    from mirrorcore.journal import RunStatus
+    from mirrorcore.swarm.emergence.written import unwatched_run
+
+    if setting := unwatched_run(run.identity):
+        return f"it was not watched, for {setting}; a run that is watched leaves it when it ends"
+    return {
+        RunStatus.RUNNING: "it goes on; what it has learned is kept when it ends",
+        RunStatus.INTERRUPTED: "it was killed, and a killed run leaves no baseline: use another",
+        RunStatus.FAILED: "it failed, and a failed run may leave no baseline: use another",
+        RunStatus.FINISHED: "it ended before its monitor had learned anything: let it run longer",
+    }[run.status]
 
 
 def show_baseline(session: Session, file: BaselineFile) -> Answer:
@@ -94,10 +109,12 @@ def report(session: Session, folder: RunsFolder, run: RunName) -> Answer:
     found = RunRegistry(folder.path(session)).find(run)
     written = read_findings(found.journal)
     detectors = _detectors(written)
+    missing = "" if detectors else _no_detectors(found, len(written.findings))
     document = {
         "run_id": found.id,
         "ticks": written.ticks,
         "detectors": detectors,
+        "detectors_missing": missing,
         "findings": [
             {**msgspec.to_builtins(one), "acknowledged_by": written.acknowledged.get(one.alert)}
             for one in written.findings
@@ -108,12 +125,32 @@ def report(session: Session, folder: RunsFolder, run: RunName) -> Answer:
         say(out, f"run {found.id}, {written.ticks:,} ticks")
         for kind, row in detectors.items():
             say(out, _line(kind, row), "yellow" if row["findings"] else "")
-        if not detectors:
-            say(out, "nothing was watched for: [emergence] is off, or the run has not ended")
+        if missing:
+            say(out, missing)
         for one in written.findings:
             _show(out, one, written.acknowledged.get(one.alert))
 
     return Answer(document, show)
+
+
+def _no_detectors(run: RunInfo, findings: int) -> str:
+    """Why the journal does not say how the detectors did."""
+    from mirrorcore.journal import RunStatus
+    from mirrorcore.swarm.emergence.written import unwatched_run
+
+    if setting := unwatched_run(run.identity):
+        history = setting.startswith("emergence.history")
+        return f"nothing was watched for: {setting}" + (
+            ", and this is a replay of history" if history else ""
+        )
+    how = {
+        RunStatus.RUNNING: "watched, and the run goes on",
+        RunStatus.INTERRUPTED: "watched, until the run was killed",
+        RunStatus.FAILED: "watched, until the run failed",
+        RunStatus.FINISHED: "watched",
+    }[run.status]
+    so_far = f"findings so far: {findings}" if findings else "no findings so far"
+    return f"{how}; {so_far}. What each detector saw stands in the journal only when a run ends"
 
 
 def _detectors(written: Written) -> dict[str, dict[str, Any]]:

@@ -105,11 +105,9 @@ def examine(
     interests: _INTERESTS = None,
 ) -> Answer:
     """Hold an agent to what every agent keeps to; exit 5 where it does not."""
-    from mirrorcore.interfaces.scaffold.agents import CONFIG
     from mirrorcore.swarm.contract import check_agent
 
-    here = Path(CONFIG) if Path(CONFIG).is_file() else None
-    loaded = load(session, Settings(config=config or here)).config
+    loaded = load(session, Settings(config=config or config_here())).config
     swarm, agent_id = _chosen(loaded, target, class_name, _names(interests))
     report = check_agent(swarm, agent_id)
 
@@ -118,6 +116,13 @@ def examine(
 
     document = {**asdict(report), "passed": report.passed}
     return Answer(document, show, 0 if report.passed else CheckFailedError.exit_code)
+
+
+def config_here() -> Path | None:
+    """The configuration of the project in this folder, if it is one."""
+    from mirrorcore.interfaces.scaffold.agents import CONFIG
+
+    return Path(CONFIG) if Path(CONFIG).is_file() else None
 
 
 def _show(report: ContractReport, out: Console) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mirrorcore.config.mistakes import near
 from mirrorcore.interfaces.commands.calls import Role
 from mirrorcore.swarm.control.actions import told
 
@@ -58,7 +59,11 @@ class Param:
             raise ValueError("must be text")
         text = told(given.strip())
         if self.choices and text not in self.choices:
-            raise ValueError(f"was {text[:40]!r}, must be one of {', '.join(self.choices)}")
+            meant = near(text[:40], self.choices, 0.6)
+            raise ValueError(
+                f"was {text[:40]!r}, must be one of {', '.join(self.choices)}"
+                + (f"; did you mean {meant}?" if meant else "")
+            )
         if len(text) > self.longest:
             raise ValueError(f"has {len(text)} characters, at most {self.longest} are taken")
         if self.required and not text:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mirrorcore.config.mistakes import near
 from mirrorcore.errors import UsageError
 from mirrorcore.interfaces.console.catalogue import Catalogue, Entry, Parameter
 
@@ -100,8 +101,9 @@ def _sorted(words: Sequence[str], entry: Entry) -> tuple[dict[str, str], list[st
             request = replace(request, reason=value if equals else _next(rest, word))
         elif word.startswith("--") or (equals and name in known):
             if plain not in known:
-                near = ", ".join(known) or "none"
-                raise UsageError(f"{entry.name} has no argument {name!r}", hint=f"it has {near}")
+                meant = near(plain, known, 0.6)
+                has = f"did you mean {meant}?" if meant else f"it has {', '.join(known) or 'none'}"
+                raise UsageError(f"{entry.name} has no argument {name!r}", hint=has)
             if plain in named:
                 raise UsageError(f"{entry.name}: {plain} is given twice")
             named[plain] = value if equals else _next(rest, word)
@@ -130,7 +132,11 @@ def value_of(parameter: Parameter, word: str) -> Any:
         wanted = _WANTED.get(parameter.kind, f"a {parameter.kind}")
         raise UsageError(f"{parameter.name} was {word!r}, must be {wanted}") from None
     if parameter.choices and str(value) not in parameter.choices:
-        raise UsageError(f"{parameter.name} was {word!r}, must be {' or '.join(parameter.choices)}")
+        meant = near(word, parameter.choices, 0.6)
+        raise UsageError(
+            f"{parameter.name} was {word!r}, must be {' or '.join(parameter.choices)}",
+            hint=f"did you mean {meant}?" if meant else "",
+        )
     return value
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mirrorcore.interfaces.console.columns import ordered, short
 from mirrorcore.interfaces.terminal.text import harmless
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def show_outcome(outcome: Outcome, out: Console, *, changes: bool) -> None:
 
         render_why(explained, out)
     elif result not in (None, {}, []):
-        show_value(result if changes else _alone(result), out, indent=2 if changes else 0)
+        name = str(outcome.get("name", ""))
+        shown, indent = (result, 2) if changes else (_alone(result), 0)
+        show_value(shown, out, indent=indent, command=name)
     elif not changes:
         _say(out, "nothing", "dim")
 
@@ -153,21 +156,24 @@ def missing_of(outcome: Outcome) -> dict[str, str]:
 # -- results of any shape
 
 
-def show_value(value: Any, out: Console, *, indent: int = 0) -> None:
-    """Figures as lines, rows of the same fields as a table, what is inside further in."""
+def show_value(value: Any, out: Console, *, indent: int = 0, command: str = "") -> None:
+    """Figures as lines, rows of the same fields as a table, what is inside further in.
+
+    ``command`` is whose answer it is, which says what columns come first.
+    """
     if isinstance(value, Mapping):
-        _show_mapping(value, out, indent)
+        _show_mapping(value, out, indent, command)
     elif isinstance(value, list | tuple):
-        _show_list(value, out, indent)
+        _show_list(value, out, indent, command)
     else:
         _say(out, " " * indent + _text(value))
 
 
-def _show_mapping(value: Mapping[str, Any], out: Console, indent: int) -> None:
+def _show_mapping(value: Mapping[str, Any], out: Console, indent: int, command: str) -> None:
     if len(value) > 1 and all(isinstance(inner, Mapping) for inner in value.values()):
         rows = [{"": name, **inner} for name, inner in value.items()]
         if _is_flat(rows):
-            _table(rows, out, indent)
+            _table(rows, out, indent, command)
             return
     width = max((len(harmless(str(name))) for name in value), default=0)
     for name, inner in value.items():
@@ -176,30 +182,31 @@ def _show_mapping(value: Mapping[str, Any], out: Console, indent: int) -> None:
             _say(out, f"{label}  {_text(inner)}")
         else:
             _say(out, label.rstrip(), "bold")
-            show_value(inner, out, indent=indent + 2)
+            show_value(inner, out, indent=indent + 2, command=command)
 
 
-def _show_list(value: Sequence[Any], out: Console, indent: int) -> None:
+def _show_list(value: Sequence[Any], out: Console, indent: int, command: str) -> None:
     if not value:
         _say(out, " " * indent + "none", "dim")
     elif all(isinstance(one, Mapping) for one in value) and _is_flat(value):
-        _table(value, out, indent)
+        _table(value, out, indent, command)
     else:
         for one in value:
             if _is_short(one):
                 _say(out, " " * indent + f"• {_text(one)}")
             else:
-                show_value(one, out, indent=indent + 2)
+                show_value(one, out, indent=indent + 2, command=command)
                 _say(out, "")
 
 
-def _table(rows: Sequence[Mapping[str, Any]], out: Console, indent: int) -> None:
+def _table(rows: Sequence[Mapping[str, Any]], out: Console, indent: int, command: str) -> None:
     """Rows of the same fields; as many columns as there is room for, in their order."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    rows = [short(command, row) for row in rows]
+    names = ordered(command, (name for row in rows for name in row))
     cells = {name: [_text(row.get(name)) for row in rows] for name in names}
     shown = _that_fit(cells, out.width - indent)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
@@ -213,7 +220,7 @@ def _table(rows: Sequence[Mapping[str, Any]], out: Console, indent: int) -> None
     out.print(Padding(table, (0, 0, 0, indent)))
     left_out = [harmless(str(name)) for name in names if name not in shown]
     if left_out:
-        _say(out, " " * indent + f"not shown: {', '.join(left_out)}", "dim")
+        _say(out, " " * indent + f"not shown: {', '.join(left_out)}; --json shows all", "dim")
 
 
 def _that_fit(cells: Mapping[str, Sequence[str]], room: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from mirrorcore.config.model import EmergenceConfig
 from mirrorcore.emergence.record import Found
 from mirrorcore.journal import JournalReader
 from mirrorcore.swarm.emergence.bank import Watched
@@ -26,6 +28,29 @@ class Written:
     watched: Mapping[str, Watched]
     ticks: int
     """Ticks of the run, from which a detector cannot have seen more."""
+
+
+def unwatched(emergence: EmergenceConfig, notes: Mapping[str, Any]) -> str:
+    """The setting for which a run is not watched, empty where it is.
+
+    ``notes`` of a paper run, or of its repetition, have the tick at which it started.
+    """
+    if not emergence.enabled:
+        return "emergence.enabled = false"
+    if not emergence.detectors:
+        return "emergence.detectors = []"
+    if not emergence.history and "start_tick" not in notes:
+        return "emergence.history = false"
+    return ""
+
+
+def unwatched_run(identity: Mapping[str, Any]) -> str:
+    """The same of a run as its folder shows it."""
+    recorded = tomllib.loads(str(identity["config"])).get("emergence", {})
+    # These alone decide: a setting another version knew is no reason to say nothing.
+    deciding = ("enabled", "detectors", "history")
+    chosen = {name: recorded[name] for name in deciding if name in recorded}
+    return unwatched(EmergenceConfig.model_validate(chosen), identity)
 
 
 def body_of(watched: Mapping[str, Watched]) -> dict[str, Any]:
