@@ -177,21 +177,3 @@ def test_output_nobody_reads_is_no_defect(tmp_path: Path) -> None:
     os.close(writer)
     assert done.returncode == 1
     assert done.stderr == ""
-
-
-@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])
-def test_linear_algebra_has_one_thread_unless_the_user_says_otherwise(
-    given: str | None, used: str
-) -> None:
-    code = (
-        "import os, sys; from mirrorcore.interfaces.cli import main; "
-        "assert 'numpy' not in sys.modules, 'too late'; main(['--version']); "
-        "print(os.environ['OPENBLAS_NUM_THREADS'])"
-    )
-    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
-    if given is not None:
-        environment["OPENBLAS_NUM_THREADS"] = given
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines()[-1] == used

@@ -77,16 +77,8 @@ def _root(
     """What belongs to no command."""
 
 
-_ALGEBRA = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
-"""Threads of linear algebra, one unless the user says otherwise. A run takes one in any case; where
-there are no others, none of them sets memory aside. Numpy reads these when it is imported, which is
-later than this."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one call of the command line; the exit code is returned."""
-    for name in _ALGEBRA:
-        os.environ.setdefault(name, "1")
     given = list(sys.argv[1:] if arguments is None else arguments)
     # Read here as well, because a call that cannot be parsed has to be answered in the same form.
     session = Session(json="--json" in given)
