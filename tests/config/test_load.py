@@ -245,8 +245,6 @@ SINGLE = {
     '[[agent]]\nid = "x"\n[[agent]]\nid = "x"': "agent[2].id = \"x\": is taken by agent[1]",
     '[[instruments]]\nsymbol = "A/B"\ntick = 0': "must be above 0",
     '[[market.series]]\nname = "wind.x"\npath = "p"': "must be category.name",
-    '[market]\nsource = "recorded"\ndirectory = "."\n[[market.series]]\nname = "macro.x"\n'
-    'path = "gone.csv"': "market.series[1].path",
     '[[faults]]\nagent = "x"\nat = 5\nkind = "rise"': 'did you mean "raise"?',
     "[market]\ntimeframe = 5m": 'text must stand in quotes; did you mean "5m"?',
     "[market]\nsparse = True": "is no TOML value; did you mean true?",

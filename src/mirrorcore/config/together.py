@@ -50,9 +50,6 @@ def contradictions(
     for index, entry in enumerate(config.agent):
         for key, verdict in _agent_contradictions(entry):
             yield original(("agent", index, key)), verdict
-    for index, series in enumerate(market.series if market.source == "recorded" else ()):
-        if not series.path.is_file():
-            yield original(("market", "series", index, "path")), ("there is no such file", "")
     for path, verdict in source_contradictions(config):
         yield original(path), verdict
     yield from _unknown_names(config, vocabulary, original)

@@ -215,8 +215,9 @@ class SourceRunner:
         while True:
             asked = self._clock.now()
             try:
-                async with asyncio.timeout(self._policy.collect_timeout_ns / SECOND):
-                    records = await self.source.collect()
+                records = await asyncio.wait_for(
+                    self.source.collect(), self._policy.collect_timeout_ns / SECOND
+                )
             except TimeoutError:
                 raise SourceError(f"{self.name}: no answer", case="timeout") from None
             if first:
@@ -290,8 +291,9 @@ class SourceRunner:
     async def _ask_time(self, source: TellsTime) -> None:
         sent = self._clock.now()
         try:
-            async with asyncio.timeout(self._policy.collect_timeout_ns / SECOND):
-                told = await source.server_time()
+            told = await asyncio.wait_for(
+                source.server_time(), self._policy.collect_timeout_ns / SECOND
+            )
         except (SourceError, TimeoutError):
             self._intake.counts.faults["server_time"] += 1
         else:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Level = Literal["ok", "warning", "problem"]
 
-_CORE = ("numpy", "msgspec", "pydantic", "typer", "rich", "polars", "plotly")
+_CORE = ("numpy", "msgspec", "pydantic", "typer", "rich", "polars", "plotly", "threadpoolctl")
 _EXTRAS = {
     "exchange": (("ccxt", "aiohttp"), "exchanges, the local exchange, data fetch and record"),
     "sources": (("httpx", "stamina", "feedparser", "web3", "tzdata"), "services, feeds and chains"),
