@@ -126,7 +126,8 @@ def told(years: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> Finding:
     """Findings of each type beside the number luck makes."""
     figures: dict[str, Any] = {
         "symbols": SYMBOLS,
-        "years": list(years),
+        # What was found in each stands beside, a line a year.
+        "years": [{k: v for k, v in one.items() if k != "findings"} for one in years],
         "runs_at_commit": dict(Counter(one["commit"] for one in years)),
     }
     headline = [f"{len(years)} seeds, {sum(y['cpu_s'] for y in years) / len(years):.0f} CPU s each"]

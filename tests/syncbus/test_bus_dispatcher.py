@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from called import Called
 
 from mirrorcore.clock import SECOND, LiveClock, VirtualClock, VirtualTimeLoop
 from mirrorcore.syncbus import (
@@ -18,7 +19,6 @@ from mirrorcore.syncbus import (
     BusPolicy,
     EventKind,
     FloodError,
-    Interest,
     LifeState,
     StateError,
     SyncBus,
@@ -452,36 +452,6 @@ def test_of_a_turn_of_several_calls_twice_the_deadline_is_allowed(
 # -- every way to be called -------------------------------------------------------------------
 
 WAYS = ("update", "eager", "message", "signal", "tick")
-
-
-class Called:
-    """An agent that can be called in each way; what it does then is handed in."""
-
-    def __init__(self, act: Any) -> None:
-        self.bus = make()
-        self.other = self.bus.register("other")
-        self.eager = self.bus.register("eager")
-        self.handle = self.bus.register(
-            "a",
-            interests=["other", Interest("eager", None, "eager")],
-            on_update=act,
-            on_message=act,
-            on_signal=act,
-            on_tick=act,
-        )
-
-    def call(self, way: str) -> None:
-        if way == "update":
-            self.other.publish({"x": 1})
-        elif way == "eager":
-            self.eager.publish({"x": 1})
-        elif way == "message":
-            self.bus.send("a", 1)
-        elif way == "signal":
-            self.bus.signal("a", 1)
-        else:
-            self.bus.tick(None)
-        self.bus.settle()
 
 
 @pytest.mark.parametrize("way", WAYS)

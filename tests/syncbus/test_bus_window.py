@@ -8,72 +8,13 @@ from threading import get_ident
 from typing import Any
 
 import pytest
+from called import Called, Struck
 
 from mirrorcore.clock import SECOND, LiveClock, VirtualClock, VirtualTimeLoop
 from mirrorcore.syncbus import FloodError, Interest, SyncBus
 from mirrorcore.syncbus.faults import AgentBlocked
-from mirrorcore.syncbus.window import Window
 
 WAYS = ("update", "eager", "message", "signal", "tick", "guarded", "ahead")
-
-
-class Struck(Window):
-    """A window; as often as told, an exception from outside lands just before it is closed."""
-
-    strikes = 0
-
-    def __init__(self) -> None:
-        self.open_for: Any = None
-        super().__init__()
-
-    @property  # type: ignore[override]
-    def agent(self) -> Any:
-        return self.open_for
-
-    @agent.setter
-    def agent(self, agent: Any) -> None:
-        if agent is None and self.open_for is not None and self.strikes:
-            self.strikes -= 1
-            raise AgentBlocked("from outside")
-        self.open_for = agent
-
-
-class Called:
-    """An agent that can be called in each way; what it does then is handed in."""
-
-    def __init__(self, act: Any) -> None:
-        self.bus = SyncBus(VirtualClock(SECOND))
-        self.window = self.bus._dispatcher.window = Struck()
-        self.act = act
-        self.other = self.bus.register("other")
-        self.eager = self.bus.register("eager")
-        self.handle = self.bus.register(
-            "a",
-            interests=["other", Interest("eager", None, "eager")],
-            on_update=act,
-            on_message=act,
-            on_signal=act,
-            on_tick=act,
-        )
-
-    def call(self, way: str) -> Any:
-        bus, answer = self.bus, None
-        if way == "update":
-            self.other.publish({"x": 1})
-        elif way == "eager":
-            self.eager.publish({"x": 1})
-        elif way == "message":
-            bus.send("a", 1)
-        elif way == "signal":
-            bus.signal("a", 1)
-        elif way == "guarded":
-            answer = bus.guarded("a", self.act, 1)
-        elif way == "ahead":
-            answer = bus.ahead("a", 3, self.act, 1)
-        else:
-            bus.tick(None)
-        bus.settle()
-        return answer
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -236,8 +177,8 @@ def test_outside_of_any_call_an_eager_one_belongs_to_the_thread_that_publishes()
 class Asked:
     """An answer of which it is asked whether it can be awaited; that is its agent's code too."""
 
-    def __init__(self, window: Any, seen: list[Any], waits: bool) -> None:
-        self.window, self.seen, self.waits = window, seen, waits
+    def __init__(self, window: Any, seen: list[Any]) -> None:
+        self.window, self.seen = window, seen
 
     def __getattr__(self, name: str) -> Any:
         self.seen.append((name, self.window.agent and self.window.agent.agent_id))
@@ -252,7 +193,7 @@ def test_to_ask_whether_an_answer_waits_is_to_run_its_agents_code(strikes: int) 
         def later() -> None:
             called.window.strikes = strikes
 
-        return Asked(called.window, seen, waits=False) if not strikes else Striking(later)
+        return Striking(later) if strikes else Asked(called.window, seen)
 
     called = Called(act)
     called.call("update")

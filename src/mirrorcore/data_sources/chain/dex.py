@@ -11,7 +11,7 @@ from mirrorcore.data_sources.chain.amounts import from_units, to_units
 from mirrorcore.data_sources.chain.contracts import TOKEN0, TOKEN1, verify_token, view
 from mirrorcore.data_sources.chain.events import Log
 from mirrorcore.data_sources.chain.flows import Flow, FlowWindows
-from mirrorcore.data_sources.chain.numbering import log_number, observation_number
+from mirrorcore.data_sources.chain.numbering import log_number, observed
 from mirrorcore.data_sources.chain.pools import (
     Pool,
     PoolState,
@@ -28,7 +28,7 @@ from mirrorcore.data_sources.chain.rpc_errors import StateUnavailableError
 from mirrorcore.data_sources.chain.source import ChainReader, ChainRules, ChainSource
 from mirrorcore.data_sources.live import SourceError, SourceSpec
 from mirrorcore.errors import UsageError
-from mirrorcore.market.records import FeedRecord, Observation, Swap
+from mirrorcore.market.records import FeedRecord, Swap
 
 _WHALES = " whales"
 """What the key of a flow of large swaps ends with; no symbol holds a space."""
@@ -129,7 +129,7 @@ class PoolReader:
                     values.append((series, pool.symbol, window.end, units))
         self._states.append((block.number, states))
         self._shown = states
-        return [*swaps, *self._observations(block, values)]
+        return [*swaps, *observed(self._name, block.number, values)]
 
     def _swap(
         self, block: Block, pool: Pool, log: Log, state: PoolState | None, swap: PoolSwap
@@ -175,23 +175,6 @@ class PoolReader:
                     ("onchain.dex_liquidity", pool.symbol, block.ts, float(depth(pool, state))),
                 ]
         return values
-
-    def _observations(
-        self, block: Block, values: Sequence[tuple[str, str, int, float]]
-    ) -> list[Observation]:
-        return [
-            Observation(
-                source=self._name,
-                symbol=symbol,
-                ts_event=ts,
-                ts_recv=0,
-                ts_avail=0,
-                seq=observation_number(block.number, place),
-                series=series,
-                value=value,
-            )
-            for place, (series, symbol, ts, value) in enumerate(values)
-        ]
 
 
 _FLOW_SERIES = (("onchain.dex_flow", ""), ("onchain.whale_flow", _WHALES))

@@ -14,7 +14,7 @@ from mirrorcore.data_sources.chain.events import Log
 from mirrorcore.data_sources.chain.flows import Flow, FlowWindows, Window
 from mirrorcore.data_sources.chain.numbering import (
     log_number,
-    observation_number,
+    observed,
     payment_number,
 )
 from mirrorcore.data_sources.chain.rpc import Block, Node, Payment
@@ -194,19 +194,7 @@ class TransferReader:
             for symbol, market in self._markets.items():
                 units = float(to_units(window.sums[symbol], self._decimals[symbol]))
                 values.append((self._series, market, window.end, units))
-        return [
-            Observation(
-                source=self._name,
-                symbol=symbol,
-                ts_event=ts,
-                ts_recv=0,
-                ts_avail=0,
-                seq=observation_number(block.number, place),
-                series=series,
-                value=value,
-            )
-            for place, (series, symbol, ts, value) in enumerate(values)
-        ]
+        return observed(self._name, block.number, values)
 
 
 class EthereumSource(ChainSource):

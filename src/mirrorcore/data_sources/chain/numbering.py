@@ -5,9 +5,10 @@ The cursor of a source holds these numbers, so reading on finds the very record 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from mirrorcore.market.records import ChainBlock, FeedRecord
+from mirrorcore.market.records import ChainBlock, FeedRecord, Observation
 
 _PLACE_BITS: Final = 24
 _LOGS_FROM: Final = 1 << 16
@@ -27,6 +28,25 @@ def log_number(block: int, log_index: int) -> int:
 def observation_number(block: int, place: int) -> int:
     """Of the ``place``-th observation made of a block."""
     return block << _PLACE_BITS | _OBSERVATIONS_FROM + place
+
+
+def observed(
+    source: str, block: int, values: Sequence[tuple[str, str, int, float | None]]
+) -> list[Observation]:
+    """What is observed of a block: (series, symbol, instant, value) each, numbered as they come."""
+    return [
+        Observation(
+            source=source,
+            symbol=symbol,
+            ts_event=ts,
+            ts_recv=0,
+            ts_avail=0,
+            seq=observation_number(block, place),
+            series=series,
+            value=value,
+        )
+        for place, (series, symbol, ts, value) in enumerate(values)
+    ]
 
 
 def height_of(number: int) -> int:
