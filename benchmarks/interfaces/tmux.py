@@ -49,8 +49,10 @@ class Terminal:
         }
         environment.pop("TMUX", None)
         self._env = environment
-        self._call("-f", "/dev/null", "new-session", "-d", "-s", "it", *self._size, *self._command)
-        self._call("set-option", "-g", "remain-on-exit", "on")
+        # Told before there is a program, which may end at once and take its server with it.
+        kept = ("start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";")
+        session = ("new-session", "-d", "-s", "it", *self._size, *self._command)
+        self._call("-f", "/dev/null", *kept, *session)
         self._control = subprocess.Popen(
             [*self._base(), "-C", "attach-session", "-t", "it"],
             stdin=subprocess.PIPE,
