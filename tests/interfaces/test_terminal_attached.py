@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -218,7 +219,7 @@ async def linked(odd: Odd) -> AsyncIterator[tuple[Link, Server]]:
         port = server.sockets[0].getsockname()[1]
         way = Attachment("r", "paper", Path(), f"http://127.0.0.1:{port}", 1, {"operator": "t"})
         link = Link(lambda: way, role="operator")
-        follow = asyncio.create_task(link.run())
+        follow = asyncio.create_task(link.run(), name="follow")
         try:
             await until(lambda: link.state() is LinkState.LIVE or link.trouble)
             yield link, server
@@ -272,6 +273,30 @@ def test_a_refusal_is_said_in_words(code: int, told: str) -> None:
             assert link.countdown() <= link_module.WAITS_S[0]
             with pytest.raises(UnreachableError, match=told):
                 await Link(link._find, role="operator").look()
+
+    asyncio.run(scene())
+
+
+def test_a_link_told_twice_to_stop_leaves_no_socket_behind() -> None:
+    """A monitor that ends is cancelled by its screen, and by the loop while the goodbye is out."""
+
+    async def scene() -> None:
+        odd = Odd()
+        async with linked(odd) as (link, _):
+            there = odd.sockets[-1].transport
+            there.pause_reading()  # a swarm too busy to say goodbye
+            (follow,) = (one for one in asyncio.all_tasks() if one.get_name() == "follow")
+            follow.cancel()
+            await asyncio.wait([follow], timeout=0.1)
+            assert not follow.done(), "it waits for the goodbye"
+            follow.cancel()
+            await asyncio.wait([follow])
+            await asyncio.sleep(0)
+            assert link.state() is not LinkState.CONNECTING
+            fileno = there.get_extra_info("socket").fileno()
+            while os.read(fileno, 4096):
+                pass  # what it had said; without an end this raises BlockingIOError
+            there.resume_reading()
 
     asyncio.run(scene())
 

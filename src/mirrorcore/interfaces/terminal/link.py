@@ -138,19 +138,23 @@ class Link:
         """One connection, from its hello to its end."""
         attached = await asyncio.to_thread(self._find)
         token = attached.token(self.role)
-        address = "ws" + attached.url.removeprefix("http") + "/api/v1/live"
-        async with connect(
-            address,
+        socket = await connect(
+            "ws" + attached.url.removeprefix("http") + "/api/v1/live",
             proxy=None,
             compression=None,
             max_size=_LARGEST,
             open_timeout=5,
             close_timeout=1,
-        ) as socket:
-            self.attached = attached
-            await socket.send(self.model.hello(token))
-            while not enough():
-                await self._hear(socket)
+        )
+        try:
+            async with socket:
+                self.attached = attached
+                await socket.send(self.model.hello(token))
+                while not enough():
+                    await self._hear(socket)
+        finally:
+            # A second cancellation, as a loop that ends sends one, cuts the goodbye short.
+            socket.transport.abort()
 
     async def _hear(self, socket: ClientConnection) -> None:
         wait = STALE_S if self.model.waiting and self.model.known else SILENT_S
