@@ -60,6 +60,7 @@ class Agent:
         "breaker",
         "busy",
         "checkpoint",
+        "down",
         "essential",
         "expired",
         "factory",
@@ -172,6 +173,7 @@ class Agent:
     @state.setter
     def state(self, state: LifeState) -> None:
         self._state = state
+        self.down = state not in (LifeState.RUNNING, LifeState.PROBING)
         self.mailbox.probing = state is LifeState.PROBING
 
     @property
@@ -196,7 +198,7 @@ class Agent:
     @property
     def status(self) -> LifeState:
         """The life state, PAUSED where a pause is all that holds it back."""
-        if self.paused and self.state in (LifeState.RUNNING, LifeState.PROBING):
+        if self.paused and not self.down:
             return LifeState.PAUSED
         return self.state
 
@@ -205,11 +207,7 @@ class Agent:
         """Whether it may be called now, as far as its life goes."""
         if self.host is not None and not self.host.begun:
             return False
-        return not self.paused and self.state in (LifeState.RUNNING, LifeState.PROBING)
-
-    @property
-    def down(self) -> bool:
-        return self.state not in (LifeState.RUNNING, LifeState.PROBING)
+        return not self.paused and not self.down
 
     @property
     def waiting(self) -> int:
@@ -235,6 +233,6 @@ class Agent:
             self.rng = np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
         return self.rng
 
-    def took(self, ns: int, calls: int = 1) -> None:
-        """``calls`` calls took ``ns`` of wall time together."""
-        self.latency[(ns // calls).bit_length()] += calls
+    def took(self, ns: int) -> None:
+        """A call took ``ns`` of wall time."""
+        self._latency[ns.bit_length()] += 1

@@ -202,15 +202,14 @@ class BusCore(Ticks, Inspection):
         It runs before any other pending call, also of paused agents.
         """
         agents = list(self._agents.values()) if target == ALL else [self._agent(target)]
-        reached = []
-        for agent in agents:
-            if agent.handlers.on_signal is None or agent.down:
-                continue
+        reached = [
+            agent for agent in agents if agent.handlers.on_signal is not None and not agent.down
+        ]
+        for agent in reached:
             agent.mailbox.signal(signal)
-            self._dispatcher.announce(agent)
-            reached.append(agent.agent_id)
+        self._dispatcher.announce(reached)
         self._dispatcher.nudge()
-        return reached
+        return [agent.agent_id for agent in reached]
 
     async def started(self) -> None:
         """Wait until every agent with a process of its own is built; BusError names who cannot be.

@@ -133,10 +133,10 @@ class Dispatcher:
             self._loop = loop
             loop.call_soon(self._loop_turn, context=self._context)
 
-    def announce(self, agent: Agent) -> None:
-        """A signal waits for ``agent``: whoever is being called now is interrupted for it."""
-        self.critical.append(agent)
-        if self.current is not None:
+    def announce(self, agents: Sequence[Agent]) -> None:
+        """A signal waits for each of ``agents``: who is being called now is interrupted for it."""
+        self.critical.extend(agents)
+        if agents and self.current is not None:
             self.current.mailbox.urgent = True
 
     def nudge(self) -> None:
@@ -497,10 +497,12 @@ class Dispatcher:
 
     def serve_critical(self, inside: Agent | None = None) -> None:
         """Deliver every signal that waits, oldest first; ``inside`` is in its context already."""
-        critical = self.critical
+        critical, window = self.critical, self.window
+        began = stamp_ns()
         while critical:
             agent = critical.popleft()
-            signals = agent.mailbox.signals
+            mailbox = agent.mailbox
+            signals = mailbox.signals
             handler = agent.handlers.on_signal
             if not signals:
                 continue
@@ -508,36 +510,36 @@ class Dispatcher:
             if handler is None or agent.down:
                 continue
             self.current = agent
-            agent.mailbox.calls += 1
-            began = stamp_ns()
-            self.window.agent = agent
+            mailbox.calls += 1
+            window.agent = agent
             try:
                 try:
                     if agent is inside:
                         result = handler(signal)
                     else:
-                        result = agent.context.run(handler, signal)
+                        result = mailbox.context.run(handler, signal)
                 finally:
-                    self.window.agent = None
+                    window.agent = None
             except BaseException as error:
-                self.window.agent = None
+                window.agent = None
                 self._raised(agent, error)
             else:
                 if result is not None:
                     self._returned(agent, result, None, side=True)
-                elif agent.state is LifeState.PROBING:
+                elif mailbox.probing:
                     self.supervisor.succeeded(agent)
-            self._took_for_signal(agent, stamp_ns() - began)
+            # A call begins where the one before ended.
+            ended = stamp_ns()
+            took = ended - began
+            began = ended
+            agent.took(took)
+            self._stamp += took  # not the time of the agent whose turn was interrupted
+            if took > agent.policy.deadline_ns:
+                self._overran(agent)
             if agent.fault is not None:
                 self._faulted(agent, agent.fault)
+                began = stamp_ns()
         self.current = None
-
-    def _took_for_signal(self, agent: Agent, took: int) -> None:
-        """Its own time: not that of the agent whose turn was interrupted."""
-        self._stamp += took
-        agent.took(took)
-        if took > agent.policy.deadline_ns:
-            self._overran(agent)
 
     def _deliver(self, agent: Agent, envelope: Envelope) -> None:
         now = self._clock.now()
