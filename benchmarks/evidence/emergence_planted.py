@@ -9,14 +9,16 @@ from typing import Any
 from benchmarks.evidence.planted import PLANTS, Plant, findings_of
 from benchmarks.evidence.record import Finding
 
-SEEDS = 5
+SEEDS = 20
+LEAST = 0.95
 OTHER_ROWS = 97
 ASKED = ("coordination", "drift", "novelty", "collective")
 """Types whose plants are asked for; of the others it is told what came out."""
 CLAIM = (
     f"in a run, {SEEDS} seeds each: two agents with one private feed, one changed half-way, one "
     "outsider with skill, and agents that know different things are found after their onset and "
-    "named, nobody else is; the same findings however ticks are cut into blocks"
+    f"named in at least {LEAST:.0%} of the runs, nobody else is; the same findings however ticks "
+    "are cut into blocks"
 )
 
 
@@ -26,7 +28,7 @@ def run(*, quick: bool = False) -> Finding:
     asked = [one for name, one in figures.items() if PLANTS[name].type in ASKED]
     return Finding(
         CLAIM,
-        passed=all(one["found"] == one["seeds"] and not one["wrong"] for one in asked)
+        passed=all(one["found"] >= LEAST * one["seeds"] and not one["wrong"] for one in asked)
         and all(one["same_in_other_blocks"] for one in figures.values()),
         headline=[
             f"{name} ({one['type']}): found in {one['found']} of {one['seeds']}, median delay "

@@ -127,21 +127,25 @@ USUAL = -6.3
 """Log of the volatility of a bar about then, so that a level does not jump with an answer."""
 
 
-class Turned(Private):
-    """Answers the market; from some tick on the other way round, as if somebody had set it so."""
+class Steady(Private):
+    """Answers the market's last hour, in spreads of that market, as loudly as its own noise."""
 
     def lean(self, block: BlockInput) -> np.ndarray:
         heat = np.nan_to_num(block.value("technical", "momentum_12")[:, 0])
-        sign = np.where(self.numbers(block) < TURNS_AT, 1.0, -1.0)
-        return np.asarray(0.6 * self.noise(block) + sign * 60.0 * heat)
+        rough = np.nan_to_num(block.value("risk", "vol_fast")[:, 0]) + 1e-9
+        answer = np.clip(heat / (np.sqrt(12.0) * rough), -3.0, 3.0)
+        return np.asarray(0.6 * self.noise(block) + 0.6 * self.side(block) * answer)
+
+    def side(self, block: BlockInput) -> np.ndarray:
+        """(T,) with the market, or against it."""
+        return np.ones(len(block.ts))
 
 
-class Steady(Turned):
-    """The same, and nobody changes it."""
+class Turned(Steady):
+    """The same; from some tick on the other way round, as if somebody had set it so."""
 
-    def lean(self, block: BlockInput) -> np.ndarray:
-        heat = np.nan_to_num(block.value("technical", "momentum_12")[:, 0])
-        return np.asarray(0.6 * self.noise(block) + 60.0 * heat)
+    def side(self, block: BlockInput) -> np.ndarray:
+        return np.where(self.numbers(block) < TURNS_AT, 1.0, -1.0)
 
 
 @cache

@@ -90,6 +90,16 @@ def test_what_is_no_other_policy_is_no_drift(
         assert not detector.update(tick)
 
 
+@pytest.mark.parametrize("seed", [142, 171, 178])
+def test_what_a_young_forecast_did_badly_is_not_held_against_an_agent_for_ever(seed: int) -> None:
+    """Their bets gained while little was learned; later they act more often, or less."""
+    world = drift.PLANTED["frequency .7"][0](seed)
+    assert world.onset is not None
+    found = [at for at, _ in run(world, BehaviorDriftDetector).findings]
+    assert found
+    assert world.onset < found[0] <= world.onset + 1000
+
+
 def test_three_that_drift_among_eight_are_not_taken_for_what_moves_them_all() -> None:
     outcome = run(drift.make(4, planted="gradual", strength=0.8, ticks=4000, agents=8),
                   BehaviorDriftDetector)  # fmt: skip
