@@ -68,6 +68,34 @@ def count(found: list[FeedRecord], kind: type, symbol: str = "") -> int:
     return sum(isinstance(one, kind) and symbol in ("", one.symbol) for one in found)
 
 
+def test_who_asks_while_the_client_is_made_anew_is_answered_by_the_new_one() -> None:
+    """A lost socket takes its client along; the venue has done nothing wrong to other requests."""
+
+    async def scene() -> None:
+        async with venue() as (exchange, source):
+            await source.instruments()
+            connection = source._connection
+            old = connection.client
+            exchange.inject(Fault(kind="slow", delay=0.3, target="time", count=1))
+            asked = asyncio.create_task(source.server_time())
+            while not exchange.faults.happened["slow"]:
+                await asyncio.sleep(0.001)
+            await connection.drop()
+            assert abs(await asked - exchange.clock.now()) < 60 * SECOND
+            assert connection.client is not old
+            # Closed for good, nothing is opened again behind anybody's back.
+            exchange.inject(Fault(kind="slow", delay=0.3, target="time", count=1))
+            asked = asyncio.create_task(source.server_time())
+            while exchange.faults.happened["slow"] < 2:
+                await asyncio.sleep(0.001)
+            await source.aclose()
+            with pytest.raises(SourceError):
+                await asked
+            assert connection._client is None
+
+    asyncio.run(scene())
+
+
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(work)
 

@@ -32,6 +32,7 @@ from hypothesis import strategies as st
 from swarm_world import configured, entries
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from mirrorcore.clock import VirtualClock, VirtualTimeLoop
 from mirrorcore.journal import JournalReader, RunRegistry
 from mirrorcore.swarm.control.actions import (
     Action,
@@ -45,6 +46,7 @@ from mirrorcore.swarm.control.actions import (
     ResumeTrading,
 )
 from mirrorcore.swarm.control.requests import Done, RunEndedError
+from mirrorcore.swarm.driving import drive
 from mirrorcore.swarm.paper import run_paper
 from mirrorcore.swarm.run import Run
 from mirrorcore.swarm.why import explain
@@ -405,13 +407,39 @@ def threads_of_algebra() -> list[int]:
     return list(dict.fromkeys(pools))
 
 
-def test_algebra_takes_one_thread_for_as_long_as_the_run_lasts(tmp_path: Path) -> None:
+def test_algebra_takes_one_thread_for_as_long_as_the_run_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A report of the same run on more cores says the same, and small matrices cost no waiting."""
     with threadpool_limits(limits=2, user_api="blas"):
         config = configured(tmp_path, **{**PAPER, "market__bars": 302})
-        _, said = driven(config, {300: lambda _: threads_of_algebra()})
+        while_finishing: list[list[int]] = []
+
+        def look(run: Run) -> list[int]:
+            assert run.emergence is not None
+            close = run.emergence.close
+
+            def closed() -> None:
+                while_finishing.append(threads_of_algebra())
+                close()
+
+            monkeypatch.setattr(run.emergence, "close", closed)
+            return threads_of_algebra()
+
+        _, said = driven(config, {300: look})
         assert threads_of_algebra() == [2]
     assert said[300] == [1]
+    assert while_finishing == [[1]], "what is left to be watched is looked at then"
+
+
+def test_what_looks_at_a_run_again_takes_one_thread_too() -> None:
+    async def work() -> None:
+        said.append(threads_of_algebra())
+
+    said: list[list[int]] = []
+    with threadpool_limits(limits=2, user_api="blas"):
+        drive(VirtualTimeLoop(VirtualClock()), work())
+    assert said == [[1]]
 
 
 @pytest.mark.parametrize("how", ["file", "signal", "console"])

@@ -235,7 +235,8 @@ class DataSourceManager:
     ) -> Sequence[FeedRecord]:
         if isinstance(source, HistoryFeed):
             return source.take() if due is not None and source.next_ts() == due else []
-        records = await asyncio.wait_for(source.collect(), self._timeout)
+        async with asyncio.timeout(self._timeout):
+            records = await source.collect()
         return sorted(records, key=lambda record: (record.ts_avail, record.seq))
 
 

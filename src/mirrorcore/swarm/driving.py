@@ -21,18 +21,26 @@ _FAREWELL = 1.0
 """Seconds of the loop's time that cancelled agents have to end."""
 
 
+def one_thread_of_algebra() -> AbstractContextManager[object]:
+    """A swarm's matrices are small: threads of the algebra library would spend more time on waiting
+    for each other than on them, and last digits would hang on the number of cores.
+    """
+    return threadpool_limits(limits=1, user_api="blas")
+
+
 def drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
     """Run ``work`` to its end on ``loop``, cancel what is left over, and close the loop."""
-    try:
-        loop.run_until_complete(work)
-    finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            # An agent may ignore that; it is not waited for beyond its farewell.
-            loop.run_until_complete(asyncio.wait(left, timeout=_FAREWELL))
-        loop.close()
+    with one_thread_of_algebra():
+        try:
+            loop.run_until_complete(work)
+        finally:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                # An agent may ignore that; it is not waited for beyond its farewell.
+                loop.run_until_complete(asyncio.wait(left, timeout=_FAREWELL))
+            loop.close()
 
 
 Attach = Callable[[Run], AbstractContextManager[object]]
@@ -96,22 +104,20 @@ def _carry_out(
     work: Coroutine[Any, Any, None],
     interrupts: _Interrupts,
 ) -> RunOutcome:
-    try:
+    # To its very end: what the emergence monitor has still to look at is looked at in finishing.
+    with one_thread_of_algebra():
         try:
-            # A swarm's matrices are small: threads of the algebra library would spend more time
-            # on waiting for each other than on them, and last digits would hang on the number of
-            # cores.
-            with threadpool_limits(limits=1, user_api="blas"):
+            try:
                 drive(loop, work)
-        finally:
-            interrupts.over = True
-            run.swarm.parts.bus.isolation.close()
-    except KeyboardInterrupt:
-        return run.finish(RunStatus.INTERRUPTED)
-    except BaseException:
-        run.abort()
-        raise
-    return run.finish(RunStatus.INTERRUPTED if run.stop.is_set() else RunStatus.FINISHED)
+            finally:
+                interrupts.over = True
+                run.swarm.parts.bus.isolation.close()
+        except KeyboardInterrupt:
+            return run.finish(RunStatus.INTERRUPTED)
+        except BaseException:
+            run.abort()
+            raise
+        return run.finish(RunStatus.INTERRUPTED if run.stop.is_set() else RunStatus.FINISHED)
 
 
 class _Interrupts:

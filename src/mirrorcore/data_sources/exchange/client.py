@@ -40,11 +40,13 @@ class Connection:
             self._settings["urls"] = local_addresses(venue, url)
         self._client: Any = None
         self._markets: dict[str, Any] | None = None
+        self._closed = False
 
     @property
     def client(self) -> Any:
         """The present client."""
         if self._client is None:
+            self._closed = False
             self._client = self._class(self._settings)
             if self._markets is not None:
                 self._client.set_markets(self._markets)
@@ -71,11 +73,15 @@ class Connection:
         return await self._ask(method, *args, **kwargs)
 
     async def _ask(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        client = self.client
-        try:
-            answer = await getattr(client, method)(*args, **kwargs)
-        except Exception as error:
-            raise as_source_error(error, self.name, client) from error
+        while True:
+            client = self.client
+            try:
+                answer = await getattr(client, method)(*args, **kwargs)
+                break
+            except Exception as error:
+                if client is self._client or self._closed:
+                    raise as_source_error(error, self.name, client) from error
+                # It was given up for a new one meanwhile: the venue has done nothing wrong.
         if method.startswith(("fetch_", "load_")):
             self._require_json(client)
         return answer
@@ -106,12 +112,16 @@ class Connection:
         objects is new, which takes many losses: it is freed here, while nothing is up.
         """
         had_sockets = self._client is not None and bool(self._client.clients)
-        await self.aclose()
+        await self._give_up()
         if had_sockets:
             gc.collect()
 
     async def aclose(self) -> None:
-        """Close the present client, to be used no more."""
+        """Close the present client; what is still being asked of it fails."""
+        self._closed = True
+        await self._give_up()
+
+    async def _give_up(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.close()

@@ -45,9 +45,8 @@ class Filler:
         for attempt in range(self._policy.fill_attempts):
             asked_ns = 0
             try:
-                await asyncio.wait_for(
-                    self._bring(intake, gap), self._policy.fill_timeout_ns / SECOND
-                )
+                async with asyncio.timeout(self._policy.fill_timeout_ns / SECOND):
+                    await self._bring(intake, gap)
                 if intake.complete(gap):
                     return True
                 intake.counts.faults["backfill_incomplete"] += 1

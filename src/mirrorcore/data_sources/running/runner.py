@@ -215,9 +215,8 @@ class SourceRunner:
         while True:
             asked = self._clock.now()
             try:
-                records = await asyncio.wait_for(
-                    self.source.collect(), self._policy.collect_timeout_ns / SECOND
-                )
+                async with asyncio.timeout(self._policy.collect_timeout_ns / SECOND):
+                    records = await self.source.collect()
             except TimeoutError:
                 raise SourceError(f"{self.name}: no answer", case="timeout") from None
             if first:
@@ -291,9 +290,8 @@ class SourceRunner:
     async def _ask_time(self, source: TellsTime) -> None:
         sent = self._clock.now()
         try:
-            told = await asyncio.wait_for(
-                source.server_time(), self._policy.collect_timeout_ns / SECOND
-            )
+            async with asyncio.timeout(self._policy.collect_timeout_ns / SECOND):
+                told = await source.server_time()
         except (SourceError, TimeoutError):
             self._intake.counts.faults["server_time"] += 1
         else:
