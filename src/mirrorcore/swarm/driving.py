@@ -25,7 +25,8 @@ def one_thread_of_algebra() -> AbstractContextManager[object]:
     """A swarm's matrices are small: threads of the algebra library would spend more time on waiting
     for each other than on them, and last digits would hang on the number of cores.
     """
-    return threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None]) -> None:
