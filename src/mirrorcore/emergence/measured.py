@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MEASURED: Mapping[str, tuple[int, int, float, float]] = {
-    "coordination": (6, 638, 0.0204, 0.0938),
-    "drift": (0, 248, 0.0153, 0.0),
+    "coordination": (22, 4000, 0.0083, 0.075),
+    "drift": (6, 1600, 0.0082, 0.01),
     "specialisation": (4, 2000, 0.0051, 0.01),
     "novelty": (16, 1000, 0.0258, 0.025),
     "collective": (0, 1600, 0.0024, 0.0),
