@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
@@ -11,7 +12,17 @@ import pytest
 from called import Called, Struck
 
 from mirrorcore.clock import SECOND, LiveClock, VirtualClock, VirtualTimeLoop
-from mirrorcore.syncbus import FloodError, Interest, SyncBus
+from mirrorcore.syncbus import (
+    ALL,
+    BusEvent,
+    EventKind,
+    Field,
+    FloodError,
+    Handlers,
+    Interest,
+    StateError,
+    SyncBus,
+)
 from mirrorcore.syncbus.faults import AgentBlocked
 
 WAYS = ("update", "eager", "message", "signal", "tick", "guarded", "ahead")
@@ -104,6 +115,64 @@ def test_of_two_in_a_tick_each_has_its_own_time(monkeypatch: pytest.MonkeyPatch)
     bus.tick(None, due=["slow", "none", "quick"])
     assert sum(bus._agent("slow").latency[1:]) == 1
     assert bus._agent("quick").latency[0] == 1
+
+
+def test_of_those_who_hear_a_signal_each_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what a failure costs is nobody's, unless it is the agent's own."""
+    now = 0
+    monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: now)
+    bus = SyncBus(VirtualClock(SECOND))
+
+    def spend(_: Any) -> None:
+        nonlocal now
+        now += SECOND
+
+    def lies(_: Any) -> None:
+        with contextlib.suppress(StateError):
+            liar.publish({"x": "high"})
+
+    def told(event: BusEvent) -> None:
+        if event.kind is EventKind.FAILURE:
+            spend(None)
+
+    bus.register("slow", on_signal=spend)
+    bus.register("quick", on_signal=lambda _: None)
+    liar = bus.register("liar", on_signal=lies, schema={"x": Field(low=0.0, high=1.0)})
+    bus.register("last", on_signal=lambda _: None)
+    bus.on_event(told)
+    bus.signal(ALL, "hear")
+    bus.settle()
+    assert now == 2 * SECOND
+    assert bus._agent("slow").latency[SECOND.bit_length()] == 1
+    assert bus._agent("quick").latency[0] == 1
+    assert bus._agent("last").latency[0] == 1
+
+
+@pytest.mark.parametrize("how", ["isolate", "restart"])
+def test_who_cannot_hear_a_signal_holds_up_nobody_who_can(how: str) -> None:
+    """Neither who is down by now nor who begins anew: the next still goes before any state."""
+    bus = SyncBus(VirtualClock(SECOND))
+    order: list[str] = []
+
+    def hears(name: str) -> Callable[[Any], None]:
+        return lambda _: order.append(name)
+
+    def first(_: Any) -> None:
+        order.append("first")
+        getattr(bus, how)("second")
+
+    def built(handle: Any, checkpoint: bytes | None) -> Handlers:
+        return Handlers(on_signal=hears("second"))
+
+    bus.register("first", on_signal=first)
+    bus.register("second", on_signal=hears("second"), factory=built)
+    bus.register("third", on_signal=hears("third"))
+    source = bus.register("source")
+    bus.register("reader", interests=["source"], on_update=hears("reader"))
+    source.publish({"x": 1})
+    bus.signal(ALL, "hear")
+    bus.settle()
+    assert order[-2:] == ["third", "reader"]
 
 
 def test_a_signal_given_in_a_tick_is_heard_before_the_next_agent(

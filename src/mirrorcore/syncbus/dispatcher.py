@@ -502,11 +502,9 @@ class Dispatcher:
         while critical:
             agent = critical.popleft()
             mailbox = agent.mailbox
-            signals = mailbox.signals
+            assert mailbox.signals is not None, "each is announced with its signal"
+            signal = mailbox.signals.popleft()
             handler = agent.handlers.on_signal
-            if not signals:
-                continue
-            signal = signals.popleft()
             if handler is None or agent.down:
                 continue
             self.current = agent
