@@ -28,6 +28,23 @@ from mirrorcore.syncbus.faults import AgentBlocked
 WAYS = ("update", "eager", "message", "signal", "tick", "guarded", "ahead")
 
 
+class Stamps:
+    """The bus's stamps of time, moved by hand."""
+
+    now = 0
+
+    def spend(self, _: Any) -> None:
+        """A call that takes a second."""
+        self.now += SECOND
+
+
+@pytest.fixture
+def stamps(monkeypatch: pytest.MonkeyPatch) -> Stamps:
+    moved = Stamps()
+    monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: moved.now)
+    return moved
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_while_its_code_runs_and_only_then_it_is_known_whose_it_is(way: str) -> None:
     seen: list[Any] = []
@@ -100,16 +117,10 @@ def test_every_call_is_in_the_histogram_however_it_is_called(
     }
 
 
-def test_of_two_in_a_tick_each_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 0
-    monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: now)
+def test_of_two_in_a_tick_each_has_its_own_time(stamps: Stamps) -> None:
     bus = SyncBus(VirtualClock(SECOND))
 
-    def spend(_: Any) -> None:
-        nonlocal now
-        now += SECOND
-
-    bus.register("slow", on_tick=spend)
+    bus.register("slow", on_tick=stamps.spend)
     bus.register("none")
     bus.register("quick", on_tick=lambda _: None)
     bus.tick(None, due=["slow", "none", "quick"])
@@ -117,15 +128,9 @@ def test_of_two_in_a_tick_each_has_its_own_time(monkeypatch: pytest.MonkeyPatch)
     assert bus._agent("quick").latency[0] == 1
 
 
-def test_of_those_who_hear_a_signal_each_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_those_who_hear_a_signal_each_has_its_own_time(stamps: Stamps) -> None:
     """And what a failure costs is nobody's, unless it is the agent's own."""
-    now = 0
-    monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: now)
     bus = SyncBus(VirtualClock(SECOND))
-
-    def spend(_: Any) -> None:
-        nonlocal now
-        now += SECOND
 
     def lies(_: Any) -> None:
         with contextlib.suppress(StateError):
@@ -133,16 +138,16 @@ def test_of_those_who_hear_a_signal_each_has_its_own_time(monkeypatch: pytest.Mo
 
     def told(event: BusEvent) -> None:
         if event.kind is EventKind.FAILURE:
-            spend(None)
+            stamps.spend(None)
 
-    bus.register("slow", on_signal=spend)
+    bus.register("slow", on_signal=stamps.spend)
     bus.register("quick", on_signal=lambda _: None)
     liar = bus.register("liar", on_signal=lies, schema={"x": Field(low=0.0, high=1.0)})
     bus.register("last", on_signal=lambda _: None)
     bus.on_event(told)
     bus.signal(ALL, "hear")
     bus.settle()
-    assert now == 2 * SECOND
+    assert stamps.now == 2 * SECOND
     assert bus._agent("slow").latency[SECOND.bit_length()] == 1
     assert bus._agent("quick").latency[0] == 1
     assert bus._agent("last").latency[0] == 1

@@ -24,7 +24,7 @@ _DELAY = 2
 _ENOUGH = 384
 _BET_FROM = 1536
 _USUAL_FADES = 3000.0
-_FORGIVEN = 3.0
+_MISFIT_FADES = 3.0
 _OTHERS = 0.75
 _COMMON = 1.5
 _GAIN_SPAN = 256.0
@@ -125,7 +125,7 @@ class BehaviorDriftDetector:
         if len(self._late_gains) > min(_GAIN_GAP, self._blocks // 2):
             # What a forecast that rested on few ticks did badly, it does better by now: its misfit
             # beyond the margins falls faster than the ticks it rests on grow.
-            fade = max(1.0 / _USUAL_FADES, _FORGIVEN / self._answers.signed.learned)
+            fade = max(1.0 / _USUAL_FADES, _MISFIT_FADES / self._answers.signed.learned)
             self._usual *= np.exp(-_BLOCK * fade)
             self._usual = np.maximum(self._usual, self._late_gains.pop(0))
         if not live:
