@@ -13,7 +13,8 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-_monotonic_ns = time.monotonic_ns
+monotonic_ns = time.monotonic_ns
+"""Time since some moment of this process: of use to :class:`LiveClock` and who does its sum."""
 
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000
@@ -100,15 +101,15 @@ class PacedClock:
 
 
 class LiveClock:
-    """The machine's own time, held monotonic within the process."""
+    """The machine's own time, held monotonic within the process: ``monotonic_ns() + offset``."""
 
-    __slots__ = ("_offset",)
+    __slots__ = ("offset",)
 
     def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+        self.offset = time.time_ns() - monotonic_ns()
 
     def now(self) -> int:
-        return _monotonic_ns() + self._offset
+        return monotonic_ns() + self.offset
 
 
 class ReadOnlyClock:

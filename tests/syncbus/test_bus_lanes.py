@@ -10,6 +10,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -591,6 +592,38 @@ def test_what_waiting_handlers_do_is_applied_on_admission(recorded: list[str] | 
         assert bus.admit() == []
 
     play(main(), clock)
+
+
+def test_the_admission_of_what_was_held_back_runs_no_code_of_its_publisher() -> None:
+    """It was checked when it was published, in the agent's own call."""
+    clock = VirtualClock(0)
+    bus = SyncBus(clock, admission="tick")
+    made: list[str] = []
+    where = "in its call"
+
+    class Note(msgspec.Struct, frozen=True):
+        words: Any
+
+        def __post_init__(self) -> None:
+            made.append(where)
+
+    async def on_tick(_: Any) -> None:
+        await asyncio.sleep(0.1)
+        handle.publish({"note": Note({"a": [1]})})
+
+    handle = bus.register("a", on_tick=on_tick)
+
+    async def main() -> None:
+        nonlocal where
+        bus.tick(None)
+        await bus.wait_quiet(SECOND)
+        where = "at its admission"
+        bus.admit()
+        assert bus.read("a").state["note"].words == {"a": (1,)}
+
+    play(main(), clock)
+    assert made
+    assert set(made) == {"in its call"}
 
 
 def test_a_publish_held_back_answers_with_the_version_it_gets() -> None:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextvars import copy_context
 from functools import partial
 from threading import get_ident
-from types import CoroutineType
+from types import CoroutineType, MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import Clock, VirtualClock, stamp_ns
@@ -32,6 +32,7 @@ from mirrorcore.syncbus.faults import (
     unless_operator,
 )
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
+from mirrorcore.syncbus.messages import Update
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.task import HandlerTask
@@ -258,13 +259,15 @@ class Dispatcher:
                 for edge in edges:
                     edge.queued = False
                     source = edge.source
-                    seen = edge.seen + 1
-                    if seen == source.version and edge.plain:
-                        edge.seen = seen
+                    version = source.version
+                    if version - edge.seen == 1 and edge.plain:
+                        edge.seen = version
                         edge.delivered += 1
                         update: Any = source.newest
-                        if update is None:
-                            update = source.latest()
+                        if update is None:  # as source.latest() makes it, for all readers
+                            fields = MappingProxyType(source.delta)
+                            update = Update(source.name, fields, version, 1, False, source.t)
+                            source.newest = update
                     else:
                         update = edge.take()
                         if update is None:

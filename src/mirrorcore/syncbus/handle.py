@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mirrorcore.clock import Clock
+from mirrorcore.clock import Clock, LiveClock, monotonic_ns
 from mirrorcore.syncbus.faults import AgentDown, StateError, UndeclaredReadError, describe
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.messages import EventKind, Gap, StateView, Update
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 class AgentHandle:
     """One incarnation of one agent. What an earlier incarnation does with its own is refused."""
 
-    __slots__ = ("_agent", "_clock", "_dispatcher", "_now", "_post", "incarnation", "token")
+    __slots__ = ("_agent", "_clock", "_dispatcher", "_offset", "_post", "incarnation", "token")
 
     def __init__(
         self, agent: Agent, clock: Clock, dispatcher: Dispatcher, post: PostOffice
     ) -> None:
         self._agent = agent
         self._clock = clock
-        self._now = clock.now
+        self._offset = clock.offset if isinstance(clock, LiveClock) else None
         self._dispatcher = dispatcher
         self._post = post
         self.incarnation = agent.incarnation
@@ -63,12 +63,15 @@ class AgentHandle:
         agent = self._agent
         if self.token is not agent.token:
             raise self._refuse("publish")
-        if self._dispatcher.current is agent:
-            self._count_publish(agent)
         try:
-            if agent.staging:
-                return self._stage(agent, delta)
-            return agent.source.offer(delta, self._now())
+            if self._dispatcher.current is agent:
+                self._count_publish(agent)
+                if agent.staging:
+                    return self._stage(agent, delta)
+            # On the machine's own time the sum is done here: a call would cost more than it.
+            offset = self._offset
+            t = self._clock.now() if offset is None else monotonic_ns() + offset
+            return agent.source.publish(delta, t)
         except StateError as error:
             self.deny(error)
             raise
@@ -77,7 +80,7 @@ class AgentHandle:
         """Hold a publish back until the driver of ticks admits it."""
         source = agent.source
         frozen = freeze_delta(source.name, delta, source.schema)
-        agent.staged.append(lambda: source.publish(frozen, self._now()))
+        agent.staged.append(lambda: source.publish(frozen, self._clock.now(), True))
         agent.staged_publishes += 1
         return source.current_version() + agent.staged_publishes
 
@@ -260,8 +263,7 @@ class SourceHandle:
 
     def publish(self, delta: Mapping[str, Any]) -> int:
         """Change the state by ``delta``; returns the new version. StateError if it is wrong."""
-        source = self._source
-        return source.publish(freeze_delta(source.name, delta, source.schema), self._clock.now())
+        return self._source.publish(delta, self._clock.now())
 
 
 def _order(edge: Any) -> int:

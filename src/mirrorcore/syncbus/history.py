@@ -48,24 +48,28 @@ class Series(msgspec.Struct, frozen=True, eq=False):
 class Column:
     """The kept rows of one field.
 
-    Of values that are no numbers ``_held`` estimates the bytes in the buffer, ``_kept`` those of
-    the rows kept, ``_weights`` those of each; ``_most`` bounds them, but the newest is always kept.
+    Of values that are no numbers (``holds_objects``) ``_held`` estimates the bytes in the buffer,
+    ``_kept`` those of the rows kept, ``_weights`` those of each; ``_most`` bounds them, but the
+    newest is always kept. ``plain`` says that each row is one number.
     """
 
     __slots__ = (
-        "_held", "_keep", "_kept", "_most", "_start", "_stop", "_t", "_values", "_weights"
+        "_held", "_keep", "_kept", "_most", "_start", "_stop", "_t", "_values", "_weights",
+        "holds_objects", "plain",
     )  # fmt: skip
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], cap_bytes: int) -> None:
         width = prod(shape) * 8 + 8
-        if dtype.kind == "O":
+        self.holds_objects = dtype.kind == "O"
+        self.plain = not shape and not self.holds_objects
+        if self.holds_objects:
             cap_bytes //= 2  # the other half is for what the rows refer to
         self._most = cap_bytes // 2
         self._keep = max(1, min(_MOST_ROWS, (cap_bytes - _STAGED_BYTES) // (2 * width)))
         rows = min(_FIRST_ROWS, 2 * self._keep)
         self._t = np.empty(rows, np.int64)
         self._values = np.empty((rows, *shape), dtype)
-        self._weights: deque[int] = deque() if dtype.kind == "O" else _WEIGHTLESS
+        self._weights: deque[int] = deque() if self.holds_objects else _WEIGHTLESS
         self._held = self._kept = 0
         self._start = self._stop = 0
 
@@ -113,10 +117,6 @@ class Column:
     def newest(self) -> int:
         """When its newest row was published."""
         return int(self._t[self._stop - 1])
-
-    @property
-    def holds_objects(self) -> bool:
-        return bool(self._values.dtype == object)
 
     def rebuilt(self, cap_bytes: int, *, as_objects: bool = False) -> Column:
         """The same rows, as many as fit, under another cap or for a field that changed its kind."""
@@ -253,8 +253,10 @@ class History:
         if floats:
             table = _as_floats(rows).reshape(-1, len(names))
             for number, name in enumerate(names):
-                column = self._column(name, rows[number])
-                if not column.holds_objects:
+                column = self._columns.get(name)
+                if column is None or not column.plain:
+                    column = self._column(name, rows[number])
+                if column.plain:
                     column.extend(t, table[:, number])
                     continue
                 for instant, value in zip(times, rows[number :: len(names)], strict=True):

@@ -51,7 +51,6 @@ class StateSource:
 
     __slots__ = (
         "_alike_from",
-        "_delta",
         "_dispatcher",
         "_history",
         "_merged",
@@ -60,6 +59,7 @@ class StateSource:
         "_unmerged",
         "block",
         "counting",
+        "delta",
         "eager",
         "edges",
         "history_cap",
@@ -98,7 +98,7 @@ class StateSource:
         self.counting: list[CountingEdge] = []  # those that have to be shown each delta
         self.eager: list[EagerEdge] = []  # those that are called at once
         self.block: Block | None = None
-        self._delta: dict[str, Any] = {}
+        self.delta: dict[str, Any] = {}
         self._alike_from = 0  # since this version all deltas have the same fields
         self._merged: Update | None = None  # what a reader got that had missed several
         # (delta, instant) of the versions before the newest, as far back as some reader has not
@@ -112,9 +112,16 @@ class StateSource:
 
     # -- publishing ---------------------------------------------------------------------------
 
-    def offer(self, delta: Mapping[str, Any], t: int) -> int:
-        """Check ``delta``, copy it, publish the copy; StateError where it is not valid."""
+    def publish(  # noqa: PLR0912  # the hot path
+        self, delta: Mapping[str, Any], t: int, checked: bool = False
+    ) -> int:
+        """Make ``delta`` the newest at instant ``t`` and mark who reads it; the new version.
+
+        It is checked and copied before, StateError where it is not valid, unless it is a copy that
+        has been ``checked``.
+        """
         history = self._history
+        quick = False
         if (
             history is not None
             and self.schema is None
@@ -136,42 +143,28 @@ class StateSource:
                     if type(name) is not str:
                         break
                 else:
+                    quick = True
                     history.staged += values
                     times = history.times
                     times.append(t)
                     if len(times) >= history.rows:
                         history.flush()
                     self._unmerged = True
-                    return self._spread(delta.copy(), t, lagging=False)
-        return self.publish(freeze_delta(self.name, delta, self.schema), t)
-
-    def publish(self, delta: dict[str, Any], t: int) -> int:
-        """Apply a checked, private ``delta`` at instant ``t``; returns the new version."""
-        lagging = self.block is not None
-        if lagging:
-            self.settle()
-            self._record_rows()
-        history = self._history
-        if history is None:
-            history = self._history = History(self.history_cap)
-        if history.append(t, delta):
-            self._unmerged = True
+        if quick:
+            fields: Any = delta.copy()  # type: ignore[attr-defined]
+            lagging = False
         else:
-            self._merge(delta)
-            self._alike_from = self.version + 1
-        return self._spread(delta, t, lagging=lagging)
-
-    def _spread(self, delta: dict[str, Any], t: int, *, lagging: bool) -> int:
-        """Mark the readers of the next version, which is ``delta``; returns its number."""
+            fields = delta if checked else freeze_delta(self.name, delta, self.schema)
+            lagging = self._take_in(fields, t)
         self.version = version = self.version + 1
-        last, last_t = self._delta, self.t
-        self._delta = delta
+        last, last_t = self.delta, self.t
+        self.delta = fields
         self.t = t
         self.stale = False
         self.newest = None
         dispatcher = self._dispatcher
         if dispatcher.witness is not None:
-            dispatcher.witness(self.name, t, delta)
+            dispatcher.witness(self.name, t, fields)
         ready = dispatcher.ready
         for edge in self.edges:
             if edge.queued:
@@ -184,17 +177,37 @@ class StateSource:
                     mailbox.held = True
                     ready.append(mailbox)
         if lagging or self.counting or self.eager:
-            self._remember(last, last_t)
-            for counting in self.counting:
-                counting.note(delta, version)
-            # Last, for whoever is called now may publish in turn.
-            for eager in tuple(self.eager):
-                eager.call()
+            self._show(last, last_t)
         elif self._older:
             self._older = []
         if ready and not dispatcher.armed:
             dispatcher.arm()
         return version
+
+    def _take_in(self, delta: dict[str, Any], t: int) -> bool:
+        """Make a checked ``delta`` part of history and state; whether readers may be behind."""
+        lagging = self.block is not None
+        if lagging:
+            self.settle()
+            self._record_rows()
+        history = self._history
+        if history is None:
+            history = self._history = History(self.history_cap)
+        if history.append(t, delta):
+            self._unmerged = True
+        else:
+            self._merge(delta)
+            self._alike_from = self.version + 1
+        return lagging
+
+    def _show(self, last: dict[str, Any], last_t: int) -> None:
+        """The newest delta, to those whom a mark does not do for; ``last`` is that before it."""
+        self._remember(last, last_t)
+        for counting in self.counting:
+            counting.note(self.delta, self.version)
+        # Last, for whoever is called now may publish in turn.
+        for eager in tuple(self.eager):
+            eager.call()
 
     def _remember(self, delta: dict[str, Any] | None, t: int) -> None:
         """Somebody has not seen it yet."""
@@ -209,7 +222,7 @@ class StateSource:
     def _whole(self) -> dict[str, Any]:
         """The state without what is being published."""
         if self._unmerged:
-            self._state = {**self._state, **self._delta}
+            self._state = {**self._state, **self.delta}
             self._unmerged = False
         return self._state
 
@@ -256,10 +269,10 @@ class StateSource:
         delta = block.row(stop - 1)
         self._merge(delta)
         self._alike_from = self.version + new
-        self._remember(self._delta, self.t)
+        self._remember(self.delta, self.t)
         # Rows before the last have no delta of their own: each carries the same fields as it.
         self._older.extend([(None, 0)] * min(new - 1, RING))
-        self._delta = delta
+        self.delta = delta
         self.version += new
         self.t = int(block.ts[stop - 1])
         self.stale = False
@@ -303,14 +316,14 @@ class StateSource:
         if self.version == seen:
             return None
         if self.version and seen + 1 >= self._alike_from:
-            return self._delta
+            return self.delta
         return self._whole()
 
     def latest(self) -> Update:
         """The newest delta as a reader gets it that missed nothing; made once for all of them."""
         update = self.newest
         if update is None:
-            fields = MappingProxyType(self._delta)
+            fields = MappingProxyType(self.delta)
             update = self.newest = Update(self.name, fields, self.version, 1, False, self.t)
         return update
 
@@ -333,12 +346,12 @@ class StateSource:
 
     def _merged_fields(self, seen: int) -> dict[str, Any]:
         if seen + 1 >= self._alike_from:
-            return self._delta
+            return self.delta
         merged: dict[str, Any] = {}
         for delta, _ in self._older[seen + 1 - self.version :]:
             if delta is not None:
                 merged.update(delta)
-        merged.update(self._delta)
+        merged.update(self.delta)
         return merged
 
     def deltas_after(self, seen: int) -> list[tuple[int, dict[str, Any], int]]:
@@ -352,7 +365,7 @@ class StateSource:
             for delta, t in (self._older[-back],)
             if delta is not None
         ]
-        return [*known, (self.version, self._delta, self.t)]
+        return [*known, (self.version, self.delta, self.t)]
 
     def instant_after(self, seen: int) -> int:
         """When version seen+1 was published, or the oldest after it that is still known."""
@@ -373,7 +386,7 @@ class StateSource:
         self.version, self.t, self._state, self.stale = version, t, state, stale
         self._alike_from = version  # which fields those before it have is not known
         if deltas:
-            *older, (_, self._delta, _) = deltas
+            *older, (_, self.delta, _) = deltas
             self._older = [(None, 0)] * (version - deltas[0][0])
             for number, delta, instant in older:
                 self._older[number - version] = (delta, instant)
