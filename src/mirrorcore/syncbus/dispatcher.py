@@ -247,10 +247,12 @@ class Dispatcher:
         edges: Iterator[Edge] | None = None
         self.current = agent
         try:
-            open_ = not mailbox.urgent or self._urgent(agent, first + turn)
+            open_ = True
+            if mailbox.urgent:
+                open_ = self._urgent(agent, first + turn) and mailbox.calls - first < turn
             pending = mailbox.pending
             handler = mailbox.on_update
-            if open_ and pending and handler is not None and mailbox.calls - first < turn:
+            if pending and open_ and handler is not None:
                 if len(pending) <= turn:
                     mailbox.pending = []
                 else:
