@@ -37,7 +37,7 @@ def subsection(info: FieldInfo) -> tuple[type[Section] | None, bool]:
 
 
 def extra(info: FieldInfo, key: str) -> Any:
-    """What :func:`~mirrorcore.config.model.setting` noted beside the field."""
+    """What :func:`~mirrorcore.config.section.setting` noted beside the field."""
     noted = info.json_schema_extra
     return noted.get(key) if isinstance(noted, dict) else None
 

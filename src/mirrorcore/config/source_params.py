@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Annotated
 
 from mirrorcore.clock import DAY, HOUR, MINUTE, SECOND
-from mirrorcore.config.model import Section, SourceConfig, setting
+from mirrorcore.config.market import SourceConfig
 from mirrorcore.config.quantities import Amount, Delay, Duration, Names, Tables
+from mirrorcore.config.section import Section, setting
 
 _SERIES = r"^(technical|fundamental|sentiment|risk|onchain|macro)\.[A-Za-z][A-Za-z0-9_]*$"
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
