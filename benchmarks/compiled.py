@@ -29,7 +29,8 @@ from benchmarks.measure import ROOT, Spread, all_cpu_seconds, machine, report, t
 from mirrorcore.clock import Stopwatch
 
 FILES = (
-    "source", "edge", "edge_masked", "edge_stream", "edge_eager", "mailbox", "dispatcher", "handle",
+    "source", "edge", "edge_masked", "edge_stream", "edge_eager", "mailbox", "dispatcher",
+    "outcomes", "handle",
 )  # fmt: skip
 """What is compiled. Not the others: mypyc drops ``frozen`` from a msgspec Struct without a word,
 the watchdog exchanges the class of ``window``, and ``task`` is a Future that counts references."""

@@ -44,7 +44,8 @@ TESTS = ROOT / "tests" / "syncbus"
 RESULTS = ROOT / "docs" / "evidence" / "bus_mutation.json"
 MODULES = (
     "breaker", "supervision", "supervisor", "mailbox", "edge", "edge_masked", "edge_stream",
-    "edge_eager", "source", "dispatcher", "storm",
+    "edge_eager", "source", "dispatcher", "outcomes",
+    "storm",
 )  # fmt: skip
 
 _COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {

@@ -250,7 +250,8 @@ class Stamps:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0
-        monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: self.now)
+        for module in ("dispatcher", "outcomes"):
+            monkeypatch.setattr(f"mirrorcore.syncbus.{module}.stamp_ns", lambda: self.now)
 
     def spend(self, *_: Any) -> None:
         self.now += 10 * SECOND

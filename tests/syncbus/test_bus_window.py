@@ -41,7 +41,8 @@ class Stamps:
 @pytest.fixture
 def stamps(monkeypatch: pytest.MonkeyPatch) -> Stamps:
     moved = Stamps()
-    monkeypatch.setattr("mirrorcore.syncbus.dispatcher.stamp_ns", lambda: moved.now)
+    for module in ("dispatcher", "outcomes"):
+        monkeypatch.setattr(f"mirrorcore.syncbus.{module}.stamp_ns", lambda: moved.now)
     return moved
 
 
@@ -497,7 +498,7 @@ def test_work_that_keeps_an_agent_busy_is_one_call_without_a_deadline() -> None:
         bus = SyncBus(clock)
         bus.register("a", on_message=ends.append)
         agent = bus._agent("a")
-        bus._dispatcher.engage(agent, work())
+        bus._dispatcher.outcomes.engage(agent, work())
         assert agent.mailbox.calls == 1
         assert agent.busy is not None
         assert agent.busy.deadline > (2100 - 1970) * 365 * 86_400 * SECOND
@@ -508,7 +509,7 @@ def test_work_that_keeps_an_agent_busy_is_one_call_without_a_deadline() -> None:
         async def at_once() -> None:
             ends.append("at once")
 
-        bus._dispatcher.engage(agent, at_once())
+        bus._dispatcher.outcomes.engage(agent, at_once())
         assert agent.busy is None
 
     try:

@@ -11,11 +11,11 @@ from __future__ import annotations
 import asyncio
 from asyncio import _get_running_loop
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import copy_context
 from functools import partial
 from threading import get_ident
-from types import CoroutineType, MappingProxyType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.clock import Clock, VirtualClock, stamp_ns
@@ -26,16 +26,12 @@ from mirrorcore.syncbus.faults import (
     Expired,
     FloodError,
     RequestFailed,
-    Undeliverable,
-    describe,
-    honest,
-    unless_operator,
 )
 from mirrorcore.syncbus.mailbox import Envelope, Mailbox
 from mirrorcore.syncbus.messages import Update
+from mirrorcore.syncbus.outcomes import Outcomes
 from mirrorcore.syncbus.policy import BusPolicy
 from mirrorcore.syncbus.supervision import LifeState
-from mirrorcore.syncbus.task import HandlerTask
 from mirrorcore.syncbus.window import Window
 
 if TYPE_CHECKING:
@@ -45,7 +41,6 @@ if TYPE_CHECKING:
     from mirrorcore.syncbus.supervisor import Supervisor
 
 
-_NEVER = 1 << 62
 _DEEPEST = 32
 """Eager calls within each other; beyond, the interpreter's stack might end within the bus."""
 
@@ -77,6 +72,7 @@ class Dispatcher:
         "current",
         "manual",
         "on_quiet",
+        "outcomes",
         "push_blocks",
         "ready",
         "row",
@@ -106,6 +102,7 @@ class Dispatcher:
         self.critical: deque[Agent] = deque()
         self.current: Agent | None = None
         self.window = Window()
+        self.outcomes = Outcomes(self, clock)
         self._within: list[Agent | None] = []  # who published, from call to call within it
         self.completions: list[Agent] = []
         self.watched: dict[str, Agent] = {}
@@ -139,6 +136,10 @@ class Dispatcher:
         self.critical.extend(agents)
         if agents and self.current is not None:
             self.current.mailbox.urgent = True
+
+    def serving_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that is being served, or runs here; None where none does."""
+        return self._serving if self._running else _get_running_loop()
 
     def nudge(self) -> None:
         """Like :meth:`arm`, for callers that do not know whether there is work."""
@@ -283,10 +284,10 @@ class Dispatcher:
                             window.agent = None
                     except BaseException as error:
                         window.agent = None
-                        self._raised(agent, error)
+                        self.outcomes.raised(agent, error)
                     else:
                         if result is not None:
-                            self._returned(agent, result, None)
+                            self.outcomes.returned(agent, result, None)
                         elif mailbox.probing:
                             self.supervisor.succeeded(agent)
                     if mailbox.urgent and not self._urgent(agent, first + turn):
@@ -369,10 +370,10 @@ class Dispatcher:
                 window.agent = None
         except BaseException as error:
             window.agent = None
-            self._raised(agent, error)
+            self.outcomes.raised(agent, error)
         else:
             if result is not None:
-                self._returned(agent, result, None)
+                self.outcomes.returned(agent, result, None)
             elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
         finally:
@@ -421,10 +422,10 @@ class Dispatcher:
                 window.agent = None
         except BaseException as error:
             window.agent = None
-            self._raised(agent, error)
+            self.outcomes.raised(agent, error)
         else:
             if result is not None:
-                self._returned(agent, result, None)
+                self.outcomes.returned(agent, result, None)
             elif agent.state is LifeState.PROBING:
                 self.supervisor.succeeded(agent)
         finally:
@@ -458,7 +459,7 @@ class Dispatcher:
                 window.agent = None
         except BaseException as error:
             window.agent = None
-            self._raised(agent, error)
+            self.outcomes.raised(agent, error)
             return False, None
         finally:
             self.current = outer
@@ -525,10 +526,10 @@ class Dispatcher:
                     window.agent = None
             except BaseException as error:
                 window.agent = None
-                self._raised(agent, error)
+                self.outcomes.raised(agent, error)
             else:
                 if result is not None:
-                    self._returned(agent, result, None, side=True)
+                    self.outcomes.returned(agent, result, None, side=True)
                 elif mailbox.probing:
                     self.supervisor.succeeded(agent)
             # A call begins where the one before ended.
@@ -563,178 +564,12 @@ class Dispatcher:
                 self.window.agent = None
         except BaseException as error:
             self.window.agent = None
-            self._answer_failure(agent, envelope, error)
-            self._raised(agent, error)
+            self.outcomes.answer_failure(agent, envelope, error)
+            self.outcomes.raised(agent, error)
         else:
-            self._returned(agent, result, envelope)
+            self.outcomes.returned(agent, result, envelope)
 
-    # -- how calls end ------------------------------------------------------------------------
-
-    def _raised(self, agent: Agent, error: BaseException) -> None:
-        # Only the operator ends the process; an agent that exits has failed.
-        unless_operator(error)
-        error = honest(error)
-        if isinstance(error, AgentBlocked) and isinstance(error.__context__, KeyboardInterrupt):
-            raise error.__context__
-        self.supervisor.failed(agent, error)
-
-    def _returned(
-        self, agent: Agent, result: Any, envelope: Envelope | None, *, side: bool = False
-    ) -> None:
-        """A handler returned something: an awaitable to run, or its plain answer."""
-        if type(result) is CoroutineType:
-            self._begin(agent, result, envelope, side=side)
-        elif result is None:
-            self._done(agent, envelope, None, None)
-        else:
-            self._returned_something(agent, result, envelope, side=side)
-
-    def _returned_something(
-        self, agent: Agent, result: Any, envelope: Envelope | None, *, side: bool
-    ) -> None:
-        """Whether it can be awaited is answered by the agent's own code."""
-        self.window.agent = agent
-        try:
-            try:
-                waits = agent.context.copy().run(hasattr, result, "__await__")
-            finally:
-                self.window.agent = None
-        except BaseException as error:
-            self.window.agent = None
-            self._done(agent, envelope, error, None)
-            return
-        if waits:
-            self._begin(agent, _await(result), envelope, side=side)
-        else:
-            self._done(agent, envelope, None, result)
-
-    def _begin(self, agent: Agent, coro: Any, envelope: Envelope | None, *, side: bool) -> None:
-        """Run a coroutine to its first wait; keep it as a task if it gets that far."""
-        loop = self._serving if self._running else _get_running_loop()
-        if loop is None:
-            self._run_without_loop(agent, coro, envelope)
-            return
-        task = agent.spare
-        agent.spare = None
-        if task is None or task.loop is not loop:
-            task = HandlerTask(agent, self, loop)
-        task.tag = None
-        if task.start(coro, wanted=envelope is not None):
-            error, value = task.error, task.value
-            if task.reusable():
-                agent.spare = task
-            self._done(agent, envelope, error, value)
-            return
-        task.tag = (agent, envelope, side)
-        task.deadline = self._clock.now() + agent.policy.deadline_ns
-        task.started = stamp_ns()
-        if side:
-            agent.side_tasks.append(task)
-        else:
-            agent.busy = task
-            agent.mailbox.close_gate()
-        self.watched[agent.agent_id] = agent
-        self.supervisor.schedule_sweep()
-
-    def engage(self, agent: Agent, coro: Coroutine[Any, Any, None]) -> None:
-        """Keep ``agent`` busy with ``coro``, a call that no deadline of the bus ends."""
-        agent.mailbox.calls += 1
-        self._begin(agent, coro, None, side=False)
-        if agent.busy is not None:
-            agent.busy.deadline = _NEVER
-
-    def _run_without_loop(self, agent: Agent, coro: Any, envelope: Envelope | None) -> None:
-        context = agent.context.copy()
-        self.window.agent = agent
-        try:
-            try:
-                context.run(coro.send, None)
-            finally:
-                self.window.agent = None
-        except StopIteration as stop:
-            self._done(agent, envelope, None, stop.value)
-        except BaseException as error:
-            self.window.agent = None
-            self._done(agent, envelope, error, None)
-        else:
-            waits = RuntimeError("the handler waits, but no event loop is running")
-            try:
-                coro.close()
-            except BaseException as error:
-                unless_operator(error)
-                waits.add_note(describe(error))
-            self._done(agent, envelope, waits, None)
-
-    def around(self, task: HandlerTask, step: Callable[[], None]) -> None:
-        """A task goes on: its agent acts, unless it was given up."""
-        agent: Agent = task.tag[0]
-        outer, self.current = self.current, agent
-        token = agent.token
-        if task.zombie:
-            agent.token = None
-        else:
-            agent.staging = self.manual
-        try:
-            step()
-        finally:
-            self.current = outer
-            agent.staging = False
-            if task.zombie:
-                agent.token = token
-            elif agent.fault is not None:
-                task.fault, agent.fault = agent.fault, None
-        self.nudge()
-
-    def follow(self, agent: Agent, callback: Callable[[Any], object], task: HandlerTask) -> None:
-        """A done-callback of a handler: watched like any code of its agent, and its errors told.
-
-        The call it belonged to has been judged before.
-        """
-        window = self.window
-        window.thread_id = get_ident()
-        window.agent = agent
-        try:
-            try:
-                callback(task)
-            finally:
-                window.agent = None
-        except BaseException as error:
-            window.agent = None
-            unless_operator(error)
-            self.supervisor.tell(agent, f"after a call: {describe(honest(error))}")
-
-    def finished(self, task: HandlerTask) -> None:
-        agent: Agent = task.tag[0]
-        if task.zombie:
-            agent.zombies -= 1
-        elif self.manual:
-            agent.outcomes.append(task)
-            self.completions.append(agent)
-        else:
-            self.conclude(agent, task)
-        self.tell_quiet()
-
-    def conclude(self, agent: Agent, task: HandlerTask) -> None:
-        """Account for a task that has finished, and let its agent be called again."""
-        _, envelope, side = task.tag
-        if side:
-            agent.side_tasks.remove(task)
-        else:
-            agent.busy = None
-            agent.mailbox.waited = not self.manual
-        if not agent.waiting:
-            self.watched.pop(agent.agent_id, None)
-        agent.took(stamp_ns() - task.started)
-        error = task.error
-        fault = task.fault or agent.fault
-        # Its gate was closed while it waited, and is opened below: a flood closed it once more.
-        agent.fault = None
-        if error is None:
-            error = fault
-        try:
-            self._done(agent, envelope, error, task.value)
-        finally:
-            self.supervisor.refresh_gate(agent)
+    # -- what goes beyond -------------------------------------------------------------------------
 
     def tell_quiet(self) -> None:
         """Wake those who wait for tasks to end."""
@@ -742,33 +577,6 @@ class Dispatcher:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
-
-    def _done(
-        self, agent: Agent, envelope: Envelope | None, error: BaseException | None, value: Any
-    ) -> None:
-        error = None if error is None else honest(error)
-        if isinstance(error, Undeliverable) and envelope is not None:
-            # Nobody but its sender is to blame for a message that cannot get where it is read.
-            self.supervisor.bury(agent, envelope, error.message, RequestFailed)
-            return
-        if error is not None:
-            if envelope is not None:
-                self._answer_failure(agent, envelope, error)
-            self._raised(agent, error)
-            return
-        if envelope is not None:
-            agent.lossless_handled += 1
-            if envelope.reply is not None and not envelope.reply.done():
-                envelope.reply.set_result(value)
-        if agent.state is LifeState.PROBING:
-            self.supervisor.succeeded(agent)
-
-    def _answer_failure(self, agent: Agent, envelope: Envelope, error: BaseException) -> None:
-        agent.lossless_failed += 1
-        if envelope.reply is not None and not envelope.reply.done():
-            envelope.reply.set_exception(
-                RequestFailed(f"agent {agent.agent_id!r} raised {describe(error)}")
-            )
 
     def _slow_turn(self, mailbox: Mailbox, took: int, calls: int) -> None:
         """A turn took more than 1/16 of the deadline: from now on one call a turn, to be exact."""
@@ -803,8 +611,3 @@ class Dispatcher:
     def _faulted(self, agent: Agent, error: Exception) -> None:
         """The call that did it has ended without saying so."""
         self.supervisor.failed(agent, error)
-
-
-async def _await(awaitable: Awaitable[Any]) -> Any:
-    """Whatever can be awaited, as a coroutine."""
-    return await awaitable

@@ -98,7 +98,7 @@ class Isolation:
 
     def _begin(self, host: Host) -> None:
         host.begun = True
-        self._dispatcher.engage(host.agent, self._start(host))
+        self._dispatcher.outcomes.engage(host.agent, self._start(host))
 
     async def _start(self, host: Host) -> None:
         # Never at once: a start that fails is an outcome like any other, whoever asked for it.

@@ -88,6 +88,7 @@ class HandlerTask(asyncio.Future[Any]):
         self.loop = loop
         self._agent = agent
         self._dispatcher = dispatcher
+        self._outcomes = dispatcher.outcomes
         self._window = dispatcher.window
         self._name = agent.agent_id
         self._coro: Coro | None = None
@@ -187,7 +188,7 @@ class HandlerTask(asyncio.Future[Any]):
         super().add_done_callback(fn, context=context)
 
     def followed_by(self, callback: Callable[[Any], object]) -> None:
-        self._dispatcher.follow(self._agent, callback, self)
+        self._outcomes.follow(self._agent, callback, self)
 
     def set_result(self, result: Any) -> None:
         raise RuntimeError("a handler's result is what it returns")
@@ -222,9 +223,9 @@ class HandlerTask(asyncio.Future[Any]):
         if self.zombie:
             self._last_steps -= 1
             if self._last_steps < 0:
-                self._dispatcher.around(self, self._put_away)
+                self._outcomes.around(self, self._put_away)
                 return
-        self._dispatcher.around(self, lambda: self._step(error))
+        self._outcomes.around(self, lambda: self._step(error))
 
     def _put_away(self) -> None:
         """It ignores its cancellation and goes on: it has had time enough to tidy up."""
@@ -232,7 +233,7 @@ class HandlerTask(asyncio.Future[Any]):
             self.end()
         except BaseException as error:  # it was given up long ago, nobody wants to know
             unless_operator(error)
-        self._dispatcher.finished(self)
+        self._outcomes.finished(self)
 
     def _wake(self, future: asyncio.Future[Any]) -> None:
         """What it waited for is there; those who wait to be called for the first time go before."""
@@ -278,7 +279,7 @@ class HandlerTask(asyncio.Future[Any]):
                 _enter(loop, outer)
         if ended:
             self._settle()
-            self._dispatcher.finished(self)
+            self._outcomes.finished(self)
             if self.error is not None:
                 unless_operator(self.error)
 

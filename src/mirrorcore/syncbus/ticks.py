@@ -165,7 +165,7 @@ class Ticks(BusParts):
             effect()
         outcomes, agent.outcomes = agent.outcomes, []
         for task in outcomes:
-            self._dispatcher.conclude(agent, task)
+            self._dispatcher.outcomes.conclude(agent, task)
 
     def expire(self, agent_id: str) -> None:
         """Time the agent out now, as a recorded run says."""
