@@ -14,4 +14,4 @@ def test_the_others_get_everything_and_every_offender_is_dealt_with() -> None:
     assert figures["least_delivered"] == seen.published
     # How late is for the evidence, on a machine that does nothing else.
     late = {"the loop was ended late", "the block was named late"}
-    assert set(bus_offenders.faults(figures)) <= late
+    assert set(bus_offenders.faults(figures)) <= late, figures
