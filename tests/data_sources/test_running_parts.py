@@ -118,6 +118,34 @@ def test_a_clock_that_falls_back_is_found_when_the_window_has_passed_or_the_serv
     assert asked.offset_ns == SECOND
 
 
+def test_a_clock_set_ahead_for_a_while_is_right_again_as_soon_as_the_server_is_asked() -> None:
+    skew = SkewEstimator(SkewPolicy())
+    skew.answer(START, START, START)
+    end = fed(skew, delays(3, 1000), START)
+    end = fed(skew, [d - 3500 * MILLISECOND for d in delays(5, 800)], end)
+    assert skew.correction_ns == pytest.approx(-3480 * MILLISECOND, abs=10 * MILLISECOND)
+    assert not skew.in_question
+    end = fed(skew, delays(7, 10), end)
+    assert skew.in_question
+    skew.answer(end, end, end + 10 * MILLISECOND)
+    assert skew.correction_ns == 0
+    assert not skew.in_question
+    assert skew.alarms == 2
+    fed(skew, delays(8, 1000), end)
+    assert skew.offset_ns == pytest.approx(5 * MILLISECOND, abs=5 * MILLISECOND)
+
+
+def test_a_slow_network_puts_a_clock_in_question_and_the_server_clears_it() -> None:
+    skew = SkewEstimator(SkewPolicy())
+    skew.answer(START, START, START)
+    end = fed(skew, delays(3, 1000), START)
+    end = fed(skew, [d + 2 * SECOND for d in delays(5, 10)], end)
+    assert skew.in_question
+    skew.answer(end + 2 * SECOND, end, end + 4 * SECOND)
+    assert not skew.in_question
+    assert (skew.correction_ns, skew.alarms) == (0, 0)
+
+
 def test_many_samples_cost_bounded_memory_and_keep_the_estimate() -> None:
     skew = SkewEstimator(SkewPolicy())
     fed(skew, [d - SECOND for d in delays(6, 100_000)], every=10_000)

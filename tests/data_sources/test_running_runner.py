@@ -379,6 +379,48 @@ def test_a_source_ahead_of_us_is_corrected_and_flagged() -> None:
     assert not health.stale
 
 
+class Timed(Script):
+    """One whose clock is ahead of ours from 20 to 28 s, and that can be asked for it."""
+
+    def __init__(self, body: Any, time: VirtualClock) -> None:
+        super().__init__(body)
+        self.asked: list[float] = []
+        self._time = time
+
+    def ahead(self) -> int:
+        return 3500 * MILLISECOND if 20 <= (self._time.now() - START) / SECOND < 28 else 0
+
+    async def server_time(self) -> int:
+        self.asked.append((self._time.now() - START) / SECOND)
+        return self._time.now() + self.ahead()
+
+
+def test_a_clock_that_was_ahead_for_a_while_is_believed_again_within_seconds() -> None:
+    async def main(time: VirtualClock) -> tuple[list[FeedRecord], SourceHealth, Timed]:
+        async def body(_: int) -> AsyncIterator[FeedRecord]:
+            for number in range(1, 600):
+                at = time.now() - START
+                yield trade(number, at + source.ahead() - 5 * MILLISECOND, received=at)
+                await asyncio.sleep(0.1)
+
+        source = Timed(body, time)
+        runner = SourceRunner(source, clock=time, rng=rng())
+        return (*(await run_for(runner, 55)), source)
+
+    taken, health, source = in_virtual_time(main)
+    assert len(source.asked) == 2, "at the start, and when all came later than before"
+    assert 28 < source.asked[1] <= 34
+    wrong = [
+        (r.ts_recv - START) / SECOND
+        for r in taken
+        if isinstance(r, Trade) and abs(r.ts_recv - r.ts_event) > SECOND
+    ]
+    assert min(wrong) >= 20
+    assert max(wrong) <= source.asked[1]
+    assert health.skew_alarms == 2
+    assert health.skew_ns == pytest.approx(5 * MILLISECOND, abs=5 * MILLISECOND)
+
+
 class Poll:
     """A service asked once a minute; ``answers`` are records, errors, or seconds to sleep."""
 

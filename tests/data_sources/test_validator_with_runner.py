@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mirrorcore import clock
 from mirrorcore.data_sources.live import SourceSpec
 from mirrorcore.data_sources.running.intake import Intake, OpenGap
@@ -83,3 +85,37 @@ def test_a_gap_the_runner_could_not_fill_is_told_once() -> None:
         usable.extend(processor.validate(intake.outbox.take(time.now())))
     assert [type(r).__name__ for r in usable] == ["Trade", "Trade", "GapRecord", "Trade", "Trade"]
     assert processor.report.counts == {("venue", Case.SEQUENCE_GAP): 1}
+
+
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_a_venue_that_comes_back_and_counts_anew_is_believed(batch: int) -> None:
+    """Its numbers run through the same range once more, and are other trades at other prices."""
+    time = clock.VirtualClock(START)
+    intake = Intake(SPEC, time, RunnerPolicy(), None)
+    intake.connected(0)
+    processor = MarketDataProcessor(contiguous=("venue",))
+    usable: list[Any] = []
+
+    def hear(numbers: range, later: int, **more: Any) -> None:
+        for count, number in enumerate(numbers):
+            at = START + (later + count) * clock.SECOND
+            time.advance_to(at)
+            moved = {"ts_event": at + AHEAD, "ts_recv": at, "ts_avail": at}
+            intake.receive(trade(number, **moved, **more))
+            if count % batch == batch - 1:
+                take()
+        take()
+
+    def take() -> None:
+        usable.extend(processor.validate(intake.outbox.take(time.now())))
+
+    hear(range(1000, 1100), 0)
+    intake.lost("the venue went away")
+    intake.connected(1)
+    intake.back()
+    hear(range(990, 1130), 300, epoch=1, price=104.5)
+    trades = [r for r in usable if isinstance(r, Trade)]
+    assert [r.seq for r in trades] == [*range(1000, 1100), *range(990, 1130)]
+    assert [r.reason for r in usable if isinstance(r, GapRecord)] == ["renumbered"]
+    told = {case for _, case in processor.report.counts}
+    assert not told & {Case.REVISED, Case.REPLAYED, Case.DUPLICATE, Case.SEQUENCE_GAP}

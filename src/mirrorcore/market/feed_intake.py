@@ -238,6 +238,12 @@ class FeedIntake:
                 event = int(trades.ts_event[row])
                 self.report.keep(Sample(source, case, symbol, event, None, trades.values(row)))
 
+    def renumber(self, source: str, symbol: str) -> None:
+        """The source numbers the symbol's trades anew from here on."""
+        track = self._trades.get((source, symbol))
+        if track is not None:
+            track.renumber()
+
     def judge_trade_records(self, trades: Sequence[Trade]) -> list[list[FeedRecord]]:
         """Judge trades of one source and symbol that came in one batch.
 

@@ -88,6 +88,10 @@ class Observation(Stamped, frozen=True, kw_only=True, tag="observation"):
     value: float | None
 
 
+RENUMBERED = "renumbered"
+"""Reason of a gap after which the source numbers a symbol's trades anew."""
+
+
 class GapRecord(Stamped, frozen=True, kw_only=True, tag="gap"):
     """Records that should have come and did not: [start, end) in event time.
 

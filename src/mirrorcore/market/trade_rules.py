@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -77,6 +77,13 @@ class TradeTrack:
         waiting = self.quiet.drain()
         if waiting:
             self._judge(TradeColumns.of(waiting))
+        self._settle()
+
+    def renumber(self) -> None:
+        """The venue numbers its trades anew: what was met under the old numbers was another one."""
+        self.flush()
+        self.numbers = TradeNumbers(dense=self.dense)
+        self.tail = replace(self.tail, seq=np.zeros_like(self.tail.seq))
         self._settle()
 
     def judge(self, trades: TradeColumns) -> Verdict:

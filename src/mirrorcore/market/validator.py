@@ -9,7 +9,7 @@ passes, marked OUTLIER, at once: holding it back would cost a real crash its war
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -27,6 +27,7 @@ from mirrorcore.market.parsing import UnreadableError, loose_items, read_record
 from mirrorcore.market.records import (
     ALL_SYMBOLS,
     CATEGORIES,
+    RENUMBERED,
     Bar,
     BookDelta,
     BookSnapshot,
@@ -171,6 +172,10 @@ class MarketDataProcessor:
                 self._refuse(Case.WRONG_TYPE, record, "the symbol is no text")
             elif isinstance(record, GapRecord):
                 judged[i] = [record]
+                if record.reason == RENUMBERED:
+                    key = (record.source, record.symbol)
+                    judged.update(self._judge_trades(records, trades.pop(key, ())))
+                    self._feed.renumber(*key)
             elif isinstance(record, Bar | Observation):
                 if (fault := type_fault(record)) is not Case.NONE:
                     self._refuse(fault, record, "")
@@ -185,9 +190,17 @@ class MarketDataProcessor:
                 judged[i] = self._feed.judge(record)
         judged.update(self._bars.judge_groups(records, columns))
         for at in trades.values():
-            group = [r for i in at if isinstance(r := records[i], Trade)]
-            judged.update(zip(at, self._feed.judge_trade_records(group), strict=True))
+            judged.update(self._judge_trades(records, at))
         return tuple(usable for i in range(len(records)) for usable in judged.get(i, ()))
+
+    def _judge_trades(
+        self, records: Sequence[FeedRecord], at: Sequence[int]
+    ) -> Iterable[tuple[int, list[FeedRecord]]]:
+        """What may be used of the trades of one source and symbol, by position."""
+        group = [r for i in at if isinstance(r := records[i], Trade)]
+        if not group:
+            return ()
+        return zip(at, self._feed.judge_trade_records(group), strict=True)
 
     def _read(self, raw: object, now: int | None) -> list[FeedRecord]:
         records: list[FeedRecord] = []

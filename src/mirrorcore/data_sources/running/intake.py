@@ -21,7 +21,7 @@ from mirrorcore.data_sources.running.outbox import Outbox
 from mirrorcore.data_sources.running.policy import RunnerPolicy
 from mirrorcore.data_sources.running.seams import First, Seams
 from mirrorcore.data_sources.running.skew import SkewEstimator
-from mirrorcore.market.records import ALL_SYMBOLS, FeedRecord, Flag, GapRecord, Status
+from mirrorcore.market.records import ALL_SYMBOLS, RENUMBERED, FeedRecord, Flag, GapRecord, Status
 
 Key = tuple[str, str]
 """(symbol, kind)."""
@@ -260,8 +260,8 @@ class Intake:
             if record.ts_event > last.ts_event:
                 # Its numbers began anew: not a repetition, and nobody can tell what is missing.
                 self._remembered.forget(key)
-                self.counts.gaps["renumbered"] += 1
-                self._unfilled("renumbered", record.symbol, last.ts_event, record.ts_event)
+                self.counts.gaps[RENUMBERED] += 1
+                self._unfilled(RENUMBERED, record.symbol, last.ts_event, record.ts_event)
                 del self.cursor[key]
                 return False
             self.counts.replayed += 1

@@ -266,12 +266,14 @@ class SourceRunner:
             listening = self._connected and isinstance(self.source, StreamSource)
             if listening and self._intake.freshness.all_stale and now - self._alive_at > patience:
                 self._break(SourceError(f"{self.name}: silent, connected anew", case="silent"))
-            if isinstance(self.source, TellsTime) and now >= ask_at:
-                await self._ask_time(self.source)
-                skew = self._policy.skew
-                soon = self._intake.skew.in_doubt
-                ask_at = now + (skew.ask_again_ns if soon else skew.ask_every_ns)
-            wake = [self._alive_at + patience + 1, ask_at]
+            wake = [self._alive_at + patience + 1]
+            if isinstance(self.source, TellsTime):
+                skew, policy = self._intake.skew, self._policy.skew
+                if now >= ask_at or skew.in_question:
+                    await self._ask_time(self.source)
+                    ask_at = now + (policy.ask_again_ns if skew.in_doubt else policy.ask_every_ns)
+                # Looked at sooner than asked, for its clock may come into question meanwhile.
+                wake.append(min(ask_at, now + policy.ask_again_ns))
             deadline = self._intake.freshness.next_deadline()
             if deadline is not None:
                 wake.append(deadline + 1)

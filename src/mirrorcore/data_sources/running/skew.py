@@ -44,6 +44,7 @@ class SkewEstimator:
         self._bound: int | None = None
         self._kept = 0
         self._beyond: list[int] = []
+        self._later = 0  # records in a row that came later than delays vary
         self._answers: deque[tuple[int, int, int]] = deque(maxlen=_ANSWERS)
         self._server: int | None = None
         self._doubt = 0
@@ -74,6 +75,12 @@ class SkewEstimator:
         return self._server is not None and self._doubt > self._policy.tolerance_ns
 
     @property
+    def in_question(self) -> bool:
+        """Whether everything comes later than before: the source's clock was set back, or the
+        network is slow. Its server knows, and is to be asked now."""
+        return self._later >= _SURE
+
+    @property
     def _says_nothing(self) -> bool:
         """Whether that answer allows for a clock that is right."""
         return self.in_doubt and abs(self._server or 0) <= self._doubt + self._policy.tolerance_ns
@@ -88,14 +95,21 @@ class SkewEstimator:
             self._jumped_ahead(received_minus_event)
             return
         self._beyond.clear()
+        late = (
+            self._bound is not None and received_minus_event > self._bound + self._policy.alarm_ns
+        )
+        self._later = self._later + 1 if late else 0
         self._keep(received_minus_event)
 
     def answer(self, server_ns: int, sent: int, received: int) -> None:
         """The server said ``server_ns`` to a question sent and answered at these instants."""
         offset = (sent + received) // 2 - server_ns
-        if self._server is not None and abs(offset - self._server) > (
-            self._policy.alarm_ns + (received - sent) // 2
-        ):
+        doubt = self._policy.alarm_ns + (received - sent) // 2
+        moved = self._server is not None and abs(offset - self._server) > doubt
+        # It was ahead for a while, as records told that nobody gets before they are sent.
+        back = self.in_question and self._bound is not None and offset - self._bound > doubt
+        self._later = 0
+        if moved or back:
             self.alarms += 1
             self._answers.clear()
             self._forget()
@@ -155,5 +169,5 @@ class SkewEstimator:
         """What was measured of the old clock says nothing of the new one."""
         for bucket in self._buckets:
             bucket.clear()
-        self._bound, self._kept = None, 0
+        self._bound, self._kept, self._later = None, 0, 0
         self._stride, self._count, self._next_look = 1, 0, 1
