@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import signal
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from mirrorcore.journal import RunStatus
+from mirrorcore.swarm.control.ear import Ear, hearing
 from mirrorcore.swarm.control.stop_signs import StopSignal, standing_by
 from mirrorcore.swarm.run import Run, RunOutcome
 
@@ -131,31 +131,27 @@ class _Interrupts:
         self._loop = loop
         self._stop = stop
 
-    def heard(self, *_: object) -> None:
-        """The handler. It runs in the middle of whatever the main thread does."""
+    def heard(self) -> None:
+        """In the middle of whatever the main thread does."""
         if self.over:
             return
         if self._asked:
             raise KeyboardInterrupt
         self._asked = True
         self._stop.set()
+        self.heard_aside()
+
+    def heard_aside(self) -> None:
+        """In another thread, while an agent holds the main one: it ends the run when it can."""
+        self._asked = True
         with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody to wake
             self._loop.call_soon_threadsafe(self._stop.set)
 
 
 @contextlib.contextmanager
 def _interruptible(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> Iterator[_Interrupts]:
-    """Signals belong to the main thread; in any other this changes nothing."""
     interrupts = _Interrupts(loop, stop)
-    if threading.current_thread() is not threading.main_thread():
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    ears: dict[int, Ear] = {n: Ear(interrupts.heard, interrupts.heard_aside) for n in numbers}
+    with hearing(ears):
         yield interrupts
-        return
-    before = {
-        number: signal.signal(number, interrupts.heard)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield interrupts
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -23,6 +23,7 @@ from mirrorcore.journal import write_atomic
 from mirrorcore.swarm.control.actions import By, StopLevel
 from mirrorcore.swarm.control.audits import audit_entry
 from mirrorcore.swarm.control.control import Control
+from mirrorcore.swarm.control.ear import Ear, hearing
 from mirrorcore.swarm.control.requests import Done
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ class StopSignal:
         self._stop: Callable[[], object] | None = None
         self._early = False
 
-    def heard(self, *_: object) -> None:
-        """The handler. It runs in the middle of whatever the main thread does."""
+    def heard(self) -> None:
+        """It came. This may be in the middle of whatever the main thread does."""
         if self._stop is None:
             self._early = True
         else:
@@ -60,19 +61,10 @@ class StopSignal:
 
 @contextmanager
 def listening() -> Iterator[StopSignal]:
-    """Hear SIGUSR1, which would end a process that does not, from before the run has a folder.
-
-    Signals belong to the main thread; in any other this changes nothing.
-    """
+    """Hear SIGUSR1, which would end a process that does not, from before the run has a folder."""
     stop = StopSignal()
-    if threading.current_thread() is not threading.main_thread():
+    with hearing({signal.SIGUSR1: Ear(stop.heard, stop.heard)}):
         yield stop
-        return
-    before = signal.signal(signal.SIGUSR1, stop.heard)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGUSR1, before)
 
 
 @contextmanager
