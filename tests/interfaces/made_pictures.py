@@ -33,7 +33,7 @@ class Invented:
         self.ts = 1_735_689_600_000
         self.columns: dict[str, Any] = dict(Agents.empty().columns)
         self.kinds: list[str] = []
-        self.top: dict[str, Any] = {"tick": 0, "gw": "active"}
+        self.top: dict[str, Any] = {"tick": 0, "gw": "active", "held": 0}
         self.candles: dict[str, tuple[tuple[Any, ...], ...]] = {"A/B": (), "C/B": ()}
         self.eq, self.emo = Tracing(), Tracing()
         self.tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}

@@ -67,6 +67,10 @@ def test_a_stop_that_nobody_waits_for_is_carried_out_and_written_down(tmp_path: 
         with held_up(swarm.run):
             told = short(swarm.commands, "emergency_stop", {"level": "flatten"})
         assert (told["status"], told["error"]["code"]) == ("partial", "ack_timeout")
+        everybody = swarm.run.swarm.parts.bus.agent_ids
+        why = "the swarm has not come round to it"
+        assert told["missing"] == [{"agent": name, "why": why} for name in everybody]
+        assert told["target_count"] == len(everybody)
         path = swarm.run.swarm.parts.path
         until(lambda: path.gateway.state.value == "halted", swarm)
         until(lambda: not any(path.ledger.positions), swarm)

@@ -603,3 +603,35 @@ def test_between_ticks_that_are_minutes_apart_all_is_there_at_once(tmp_path: Pat
     run_paper(config, attach=attach)
     assert seen["snap"] < 1.0
     assert seen["stop"] < 2.0
+
+
+def test_a_swarm_that_makes_no_pictures_is_shown_held_up_and_its_gateway_as_it_is() -> None:
+    """What is known without the swarm's thread goes to clients all the same, and is taken back."""
+
+    async def work() -> None:
+        swarm, known = Swarm(), dict[str, Any]()
+        swarm.hub.open()
+        swarm.hub.aside = lambda top: known
+        client, model = await swarm.hub.join(10, "viewer"), ClientModel()
+
+        async def hear(condition: Callable[[], bool]) -> None:
+            while not condition():
+                frame = await client.next()
+                assert frame is not None
+                model.receive(frame)
+
+        await hear(lambda: model.known)
+        assert model.top["held"] == 0
+        swarm.busy = True
+        known.update(held=3, gw="halted", gw_reason="a stop")
+        await hear(lambda: model.top["held"] == 3)
+        assert (model.top["gw"], model.top["gw_reason"]) == ("halted", "a stop")
+        assert swarm.hub.now().top["held"] == 3
+        assert swarm.hub.latest.top["held"] == 0
+        known.clear()
+        swarm.decide()
+        await hear(lambda: model.top["tick"] == 1)
+        assert (model.top["held"], model.top["gw"]) == (0, "active")
+        client.close()
+
+    run(work())

@@ -593,9 +593,20 @@ def test_a_run_that_is_looked_at_is_the_same_run(tmp_path: Path) -> None:
     assert marks[0] == marks[1]
 
 
-def test_while_nobody_looks_no_picture_is_made(
+def test_while_nobody_looks_a_picture_is_made_every_few_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Who looks at a swarm that is held up by then sees how it was a moment before."""
+    monkeypatch.setattr("mirrorcore.interfaces.live.panel.UNSEEN_S", 0.0)
+    with DrivenRun(tmp_path) as driven:
+        driven.ticks(3)
+        assert driven.panel.hub.latest.top["tick"] == 3
+
+
+def test_while_nobody_looks_hardly_a_picture_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mirrorcore.interfaces.live.panel.UNSEEN_S", 3600.0)
     with DrivenRun(tmp_path) as driven:
         made: list[Picture] = []
         build = driven.panel.build

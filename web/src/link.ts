@@ -3,8 +3,11 @@
 import { Client } from "./model/client";
 import type { Frame } from "./model/wire";
 
-/** What is known of the connection; `stale` is for more than two seconds of silence or a gap. */
-export type LinkState = "connecting" | "live" | "stale" | "lost" | "ended" | "refused";
+/**
+ * What is known of the connection; `stale` is for more than two seconds of silence or a gap, `held`
+ * for a server that answers while the swarm behind it does not.
+ */
+export type LinkState = "connecting" | "live" | "held" | "stale" | "lost" | "ended" | "refused";
 
 const STALE_AFTER = 2000;
 const RECONNECT_AFTER = 10_000;
@@ -77,7 +80,8 @@ export class Link {
     if (this.refusal) return "refused";
     if (this.client.ended !== null) return "ended";
     if (!this.#connected) return this.client.state ? "lost" : "connecting";
-    return this.client.behind || now - this.heardAt > STALE_AFTER ? "stale" : "live";
+    if (this.client.behind || now - this.heardAt > STALE_AFTER) return "stale";
+    return (this.client.state?.top.held ?? 0) > 0 ? "held" : "live";
   }
 
   /** Called once a second: a silent connection is given up, an unanswered question asked again. */

@@ -47,7 +47,9 @@ function start(): void {
       const state = app.shown();
       if (!state) return 0;
       // While frames come, their own time is the market's; in silence it goes on by our clock.
-      const silent = frozen || link.state() === "live" ? 0 : performance.now() - link.heardAt;
+      const stands = link.state();
+      const quiet = stands === "held" ? 1000 * state.top.held : performance.now() - link.heardAt;
+      const silent = frozen || stands === "live" ? 0 : quiet;
       return state.ts + silent * (state.top.real ? 1 : (state.top.speed ?? 1));
     },
     announce: announcer(),
@@ -112,7 +114,7 @@ function start(): void {
     top.paintLink(now);
     banner.paint(now);
     const stands = link.state(now);
-    document.body.classList.toggle("old", stands === "stale" || stands === "lost" || stands === "ended");
+    document.body.classList.toggle("old", stands === "stale" || stands === "held" || stands === "lost" || stands === "ended");
     dirty = true; // Ages go on although nothing is heard.
   }
 

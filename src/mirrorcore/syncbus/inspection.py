@@ -32,6 +32,13 @@ class Inspection(BusParts):
         """The state of a source, for observers."""
         return self._registry.source(source_id).state_view(self.clock.now())
 
+    @property
+    def holder(self) -> str | None:
+        """The agent whose code runs at this instant, None while the bus's own does; any thread may
+        look, which is how one that keeps the loop is known while it does."""
+        agent = self._dispatcher.window.agent
+        return None if agent is None else agent.agent_id
+
     def health(self, agent_id: str) -> Health:
         agent = self._agent(agent_id)
         return health_of(agent, self.clock.now(), latency_quantile(agent.latency, 0.99))

@@ -38,6 +38,8 @@ export interface Top {
   warnings: number;
   alerts: number;
   clients: number;
+  /** Whole seconds for which the swarm has owed an answer; 0 while it answers. */
+  held: number;
 }
 
 export interface Enums {

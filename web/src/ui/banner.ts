@@ -47,6 +47,11 @@ export class Banner {
     switch (state) {
       case "stale":
         return `▲ STALE, what you see is old${link.client.behind ? ": frames were missed, waiting for a whole picture" : ""}. `;
+      case "held": {
+        const top = link.client.state?.top;
+        const why = top?.tick ? "an agent may be holding it up" : "it is warming up";
+        return `▲ the swarm has not answered for ${top?.held ?? 0} s, ${why}: what you see is old. `;
+      }
       case "lost":
         return "○ STALE, disconnected: what you see is old. ";
       case "connecting":

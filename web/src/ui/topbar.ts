@@ -11,6 +11,7 @@ import { HoldButton } from "./hold";
 const LINKS: Record<string, readonly [look: string, text: string]> = {
   connecting: ["warn", "◌ connecting"],
   live: ["ok", "● live"],
+  held: ["bad", "▲ held up"],
   stale: ["warn", "▲ stale"],
   lost: ["bad", "○ disconnected"],
   ended: ["warn", "■ ended"],

@@ -238,7 +238,7 @@ class Application:
             # Anybody may ask, so the swarm is not asked each time.
             self._looked = Stopwatch()
             await self._parts.hub.fresh()
-        reasons = unready(self._parts.pulse, self._parts.hub.latest)
+        reasons = unready(self._parts.pulse, self._parts.hub.now())
         known = self._parts.door.knows(request.headers.get("authorization", ""))
         # Strangers learn that it is not ready, not why.
         told = {"ready": not reasons, **({"reasons": reasons} if known else {})}
@@ -261,7 +261,7 @@ class Application:
         told = "How long the last stop took, to the last acknowledgement."
         return [
             *([] if stop is None else [one("estop_ack_seconds", told, stop)]),
-            *of_picture(parts.hub.latest),
+            *of_picture(parts.hub.now()),
             *counted(self.desk.tally.items(), parts.door.refusals),
             one("loop_lag_seconds", "How late the server's loop was last.", parts.pulse.lag_s),
             one("swarm_answer_seconds", "How long the swarm took to answer last.",

@@ -8,11 +8,15 @@ from concurrent.futures import Future
 from typing import Any
 
 from mirrorcore.clock import SECOND, Stopwatch
-from mirrorcore.interfaces.live.picture import Picture
+from mirrorcore.interfaces.live.picture import Picture, Row
+from mirrorcore.trading.gateway import Gateway
 
 _BEAT_S = 0.25
 LAG_S = 1.0
 """Lag of the server's loop above which it is not healthy."""
+
+HELD_S = 2.0
+"""Seconds without an answer of the swarm after which every screen says so."""
 
 SILENT_S = 5.0
 """Seconds without an answer of the swarm after which it is not ready."""
@@ -59,6 +63,22 @@ class Pulse:
         if asked.cancelled() or asked.exception() is not None:
             return  # the run has ended: it owes an answer for good
         self._asked = None
+
+
+def aside(pulse: Pulse, gateway: Gateway) -> Callable[[Row], Row]:
+    """What can be told of a swarm whose thread is held up, and the last picture does not know:
+    for how long it has owed an answer, and that a stop has closed the gateway since."""
+
+    def better(top: Row) -> Row:
+        found: dict[str, Any] = {}
+        if pulse.silent_s > HELD_S:
+            found["held"] = int(pulse.silent_s)
+        stopped = gateway.latched
+        if stopped is not None and top.get("gw") != "halted":
+            found |= {"gw": "halted", "gw_reason": stopped}
+        return found
+
+    return better
 
 
 def unready(pulse: Pulse, picture: Picture) -> list[str]:

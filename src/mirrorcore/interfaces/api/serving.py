@@ -21,7 +21,7 @@ from mirrorcore.interfaces.api.guard import Guard
 from mirrorcore.interfaces.api.listening import ServerThread, bind
 from mirrorcore.interfaces.api.origins import Names, reached_at
 from mirrorcore.interfaces.api.page import read_page
-from mirrorcore.interfaces.api.pulse import Pulse
+from mirrorcore.interfaces.api.pulse import Pulse, aside
 from mirrorcore.interfaces.api.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _serving(run: Run, web: WebConfig, say: Say, *, show_token: bool) -> Iterato
         host, port = sock.getsockname()[:2]
         panel = shown.enter_context(Panel(run))
         connections, warn = Connections(), _Warnings(run)
+        pulse = Pulse(lambda: run.control.ask(lambda _run: None))
+        panel.hub.aside = aside(pulse, run.swarm.parts.path.gateway)
         door = Doorkeeper(tokens, _audit(run))
         application = Application(
             Parts(
@@ -98,7 +100,7 @@ def _serving(run: Run, web: WebConfig, say: Say, *, show_token: bool) -> Iterato
                 hub=panel.hub,
                 door=door,
                 connections=connections,
-                pulse=Pulse(lambda: run.control.ask(lambda _run: None)),
+                pulse=pulse,
                 page=read_page(),
             )
         )

@@ -176,20 +176,30 @@ class Commands:
         try:
             done = await in_time(future, call)
         except TimeoutError:
-            return outcome(
-                call_id, STOP, "partial",
-                result={"gateway": "closed"},
-                error=CommandError(
-                    "ack_timeout",
-                    "the gateway is closed; the swarm has not acknowledged yet, an agent may be "
-                    "holding it up",
-                    hint="look at 'status'; a second stop does no harm",
-                ).document(),
-            )  # fmt: skip
+            return self._unacknowledged(call_id)
         told = self._done(call_id, STOP, done, {})
         told["result"]["closed_ms"] = done.closed_ms
         told["audit_seq"] = done.audit_seq
         return told
+
+    def _unacknowledged(self, call_id: str) -> Outcome:
+        """A stop that has closed the gateway and that nobody has heard of yet: who, and why."""
+        bus = self._run.swarm.parts.bus
+        holder = bus.holder
+        missing = dict.fromkeys(bus.agent_ids, "the swarm has not come round to it")
+        if holder is not None:
+            missing[holder] = "it holds up the whole swarm"
+        who = "an agent may be holding it up" if holder is None else f"{holder} holds it up"
+        return outcome(
+            call_id, STOP, "partial",
+            missing=missing,
+            result={"gateway": "closed"},
+            error=CommandError(
+                "ack_timeout",
+                f"the gateway is closed; the swarm has not acknowledged yet, {who}",
+                hint="the others follow as soon as it lets go; a second stop does no harm",
+            ).document(),
+        )  # fmt: skip
 
     async def _remark(
         self, call: Call, spec: Spec, args: Mapping[str, Any], call_id: str, watch: Stopwatch

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 from mirrorcore.clock import MILLISECOND, SECOND, Stopwatch, wall_now
 from mirrorcore.errors import MirrorCoreError
 from mirrorcore.interfaces.live import wire
 from mirrorcore.interfaces.live.channel import Channel
 from mirrorcore.interfaces.live.client import Client
-from mirrorcore.interfaces.live.picture import Picture
+from mirrorcore.interfaces.live.picture import Picture, Row
 
 MOST_CLIENTS = 32
 _BEAT_S = 0.5
@@ -42,12 +43,15 @@ class Hub:
     ----------
     rate: frames a second that anybody wants, 0 while nobody is connected.
     connected: how many clients there are. latest: the newest picture; any thread may read these.
+    aside: what is known of the top line without the swarm's thread, given that line: a swarm that
+        is held up makes no pictures, and the last one must not pass for how it is.
     """
 
     def __init__(self, ask: Ask, *, run: str, mode: str, epoch: int | None = None) -> None:
         self.epoch = wall_now() // MILLISECOND if epoch is None else epoch
         self.rate = self.connected = 0
         self.latest = Picture.blank()
+        self.aside: Callable[[Row], Row] = _nothing
         self._facts = {"mode": mode, "run": run}
         self._ask = ask
         self._classes: dict[int, _Class] = {}
@@ -95,7 +99,13 @@ class Hub:
         await asyncio.wait([asked], timeout=_PATIENCE_S)
         if asked.done() and not isinstance(asked.exception(), MirrorCoreError | None):
             asked.result()
-        return self.latest
+        return self.now()
+
+    def now(self) -> Picture:
+        """The newest picture, with what is known better by now."""
+        latest = self.latest
+        better = self.aside(latest.top)
+        return replace(latest, top={**latest.top, **better}) if better else latest
 
     def _want(self) -> asyncio.Future[Picture]:
         """One question at a time, however many want to know.
@@ -121,7 +131,7 @@ class Hub:
             )
         one = self._class(rate)
         # What happened while nobody looked; it is the next frame of those who come back.
-        one.emit(self.latest)
+        one.emit(self.now())
         client = Client(one.channel, rate, self._leave)
         hello = wire.hello(self.epoch, rate, role, _wall(), **self._facts)
         missed = None if resume is None else one.channel.since(resume)
@@ -165,20 +175,25 @@ class Hub:
             return
         wait = 1.0 / one.rate - one.sent.wall_ns() / SECOND
         if wait <= 0.1 / one.rate:
-            one.emit(self.latest)
+            one.emit(self.now())
         else:
             one.timer = asyncio.get_running_loop().call_later(wait, self._late, one)
 
     def _late(self, one: _Class) -> None:
         one.timer = None
-        one.emit(self.latest)
+        one.emit(self.now())
 
     def _beats(self) -> None:
         self._beat = None
         if not self.connected:
             return
-        for one in self._classes.values():
-            if one.clients and one.sent.wall_ns() >= _QUIET_S * SECOND:
+        quiet = [
+            one
+            for one in self._classes.values()
+            if one.clients and one.sent.wall_ns() >= _QUIET_S * SECOND
+        ]
+        for one in quiet:
+            if not one.emit(self.now()):
                 one.send(one.channel.heartbeat(_wall()))
         self._beat = asyncio.get_running_loop().call_later(_BEAT_S, self._beats)
 
@@ -200,11 +215,12 @@ class _Class:
         self.sent = Stopwatch()
         self.timer: asyncio.TimerHandle | None = None
 
-    def emit(self, picture: Picture) -> None:
-        """The next frame for all, if there is anything new."""
+    def emit(self, picture: Picture) -> bool:
+        """The next frame for all, if there is anything new; whether there was."""
         frame = self.channel.advance(picture)
         if frame is not None:
             self.send(frame)
+        return frame is not None
 
     def send(self, frame: bytes) -> None:
         self.sent = Stopwatch()
@@ -216,6 +232,10 @@ def _heard(asked: asyncio.Future[Picture]) -> None:
     """What went wrong is told by fresh(); that nobody else looks at it is no defect."""
     if not asked.cancelled():
         asked.exception()
+
+
+def _nothing(_top: Row) -> Row:
+    return {}
 
 
 def _wall() -> int:

@@ -30,6 +30,8 @@ from mirrorcore.journal.runs import RunStatus
 from mirrorcore.swarm.run import Run
 
 _SLOW_S = 1.0
+UNSEEN_S = 5.0
+"""How often a picture is made while nobody looks."""
 
 
 class Panel:
@@ -66,7 +68,7 @@ class Panel:
         self._src: Table = {}
         self._flow: Row = {}
         self._watch: Table = {}
-        self._built = Stopwatch()
+        self._built, self._unseen = Stopwatch(), Stopwatch()
         self._timer: asyncio.TimerHandle | None = None
         self._soon = self._broken = False
         self.hub = Hub(self._ask, run=run.folder.id, mode=run.mode)
@@ -124,6 +126,10 @@ class Panel:
         self._note()
         rate = self.hub.rate
         if not rate:
+            # So that who looks at a swarm that is held up by then does not see its beginning.
+            if self._unseen.wall_ns() > UNSEEN_S * SECOND:
+                self._unseen = Stopwatch()
+                self._push()
             return
         left = 1.0 / rate - self._built.wall_ns() / SECOND
         if left <= 0.1 / rate:

@@ -104,6 +104,7 @@ class TopLine:
             "warnings": run.warnings.total,
             "alerts": sum(not alert.by for alert in self._run.control.alerts.entries),
             "clients": clients,
+            "held": 0,  # only whoever looks from outside can know better
         }
 
     def _money(self) -> dict[str, Any]:

@@ -34,10 +34,12 @@ _REFUSED = {
 
 
 class LinkState(StrEnum):
-    """Where the connection stands; only LIVE figures are of now."""
+    """Where the connection stands; only LIVE figures are of now. HELD: it stands, but the swarm
+    itself does not come round to tell anything new."""
 
     CONNECTING = "connecting"
     LIVE = "live"
+    HELD = "held"
     STALE = "stale"
     LOST = "lost"
     ENDED = "ended"
@@ -83,7 +85,7 @@ class Link:
             return LinkState.LOST if self.trouble else LinkState.CONNECTING
         if self.silence() > STALE_S or self.model.waiting:
             return LinkState.STALE if self._heard else LinkState.CONNECTING
-        return LinkState.LIVE
+        return LinkState.HELD if self.model.top.get("held") else LinkState.LIVE
 
     @property
     def mode(self) -> str:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from mirrorcore.interfaces.terminal.look import health_cell
-from mirrorcore.interfaces.terminal.text import fit, harmless, number, share
+from mirrorcore.interfaces.terminal.text import fit, harmless, held_up, number, share
 
 if TYPE_CHECKING:
     from mirrorcore.interfaces.terminal.board import Board
@@ -160,7 +160,8 @@ def shown_once(board: Board) -> list[str]:
         f"{number(top['eq'])} {top['cur']} (day {share(top['day'], 2, signed=True)})  "
         f"drawdown {share(top['dd'], 2)}  gateway {str(top['gw']).upper()}{why}"
     )
-    return [harmless(headline), *_grid(rows, "PnL %")]
+    old = [f"{held_up(top)}; this is the last it said"] if top.get("held") else []
+    return [harmless(headline), *old, *_grid(rows, "PnL %")]
 
 
 def _headline(seen: SwarmSnapshot, mode: str) -> str:

@@ -10,13 +10,14 @@ from mirrorcore.interfaces.terminal.board import Board
 from mirrorcore.interfaces.terminal.link import Link, LinkState
 from mirrorcore.interfaces.terminal.look import BAD, BOLD, DIM, OK, SHAPES, WARN
 from mirrorcore.interfaces.terminal.pane import Line, Piece
-from mirrorcore.interfaces.terminal.text import number, share
+from mirrorcore.interfaces.terminal.text import held_up, number, share
 
 _LIVE_MODE = Style(bold=True, reverse=True, color="#e06a2b")
 _LINK = {
     LinkState.LIVE: ("● live", OK),
     LinkState.CONNECTING: ("○ connecting", WARN),
     LinkState.STALE: ("▲ STALE", WARN),
+    LinkState.HELD: ("▲ HELD UP", BAD),
     LinkState.LOST: ("■ LOST", BAD),
     LinkState.ENDED: ("■ ended", WARN),
 }
@@ -120,6 +121,8 @@ def banner(link: Link) -> str:
         return f" ■ NO CONNECTION: {link.trouble}{silent} · {when}"
     if state is LinkState.STALE:
         return f" ▲ STALE: nothing heard for {link.silence():.0f} s; what you see is not of now"
+    if state is LinkState.HELD:
+        return f" ▲ {held_up(link.model.top)}; what you see is not of now"
     if state is LinkState.ENDED:
         if link.model.ended == VIEW_FAILED:
             return " ■ The run goes on, but cannot be shown any more; its warnings say why"

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
@@ -135,3 +136,9 @@ def age(milliseconds: float) -> str:
         if seconds >= length:
             return f"{int(seconds // length)}{unit}"
     return f"{int(seconds)}s"
+
+
+def held_up(top: Mapping[str, Any]) -> str:
+    """That the swarm owes an answer, and since when."""
+    why = "an agent may be holding it up" if top.get("tick") else "it is warming up"
+    return f"The swarm has not answered for {top.get('held', 0)} s, {why}"
