@@ -291,3 +291,21 @@ def test_paper_ends_after_its_seconds(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 30
     assert outcome.results.identity.status == "finished"
     assert 0 < outcome.results.identity.ticks < 1_000
+
+
+@pytest.mark.parametrize(
+    ("warmup", "refit", "until"),
+    [
+        ("1d", "4h", ""),  # 289 bars are known with the first tick
+        ("0s", "4h", "2025-01-02 00:05"),
+        ("6h", "4h", "2025-01-02 00:05"),
+        ("1d", "2d", "2025-01-03 00:00"),
+    ],
+)
+def test_a_run_says_from_when_on_it_may_trade_where_its_warm_up_is_short(
+    tmp_path: Path, warmup: str, refit: str, until: str
+) -> None:
+    settings = {**PAPER, "paper__warmup": warmup, "fusion__refit": refit, "paper__seconds": 0.05}
+    outcome = run_paper(configured(tmp_path, **settings))
+    told = [one for one in outcome.results.warnings if "warm-up" in one]
+    assert [f"until {until} UTC" in one for one in told] == [True] * bool(until), told

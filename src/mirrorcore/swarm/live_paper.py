@@ -31,7 +31,7 @@ from mirrorcore.swarm.live_history import LiveHistory, described
 from mirrorcore.swarm.live_market import LiveMarket, LiveTick
 from mirrorcore.swarm.live_sources import Source, believed_tokens, news_tone
 from mirrorcore.swarm.pace import PaperPace
-from mirrorcore.swarm.paper import warm_up
+from mirrorcore.swarm.paper import note_short_warm_up, warm_up
 from mirrorcore.swarm.replay import Progress
 from mirrorcore.swarm.run import Run, RunOutcome
 from mirrorcore.swarm.sources import configured_instruments
@@ -219,6 +219,7 @@ class _Session:
         )
         run.sources = market.health
         run.begin(clock.now(), first)
+        note_short_warm_up(run, clock.now(), first)
         self._runners = manager.runners
         asyncio.get_running_loop().set_exception_handler(self._unexpected)
         async with manager:

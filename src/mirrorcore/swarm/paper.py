@@ -10,10 +10,11 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 
-from mirrorcore.clock import SECOND, PacedClock, Stopwatch
+from mirrorcore.clock import SECOND, PacedClock, Stopwatch, iso
 from mirrorcore.config.model import RunConfig
 from mirrorcore.data_sources.source import HistorySource
 from mirrorcore.errors import DataError
+from mirrorcore.market.features.catalogue import features
 from mirrorcore.swarm.control.stop_signs import listening
 from mirrorcore.swarm.driving import Attach, carry_out_attended
 from mirrorcore.swarm.engine import CHECKPOINT_TICKS, Engine
@@ -92,6 +93,7 @@ async def _trade(
         if pace is None:
             start = ts - source.bar_ns
             run.begin(start, first)
+            note_short_warm_up(run, start, first)
             wall = PacedClock(start, run.config.paper.speed)
             pace = PaperPace(parts.bus, parts.clock, wall, run.scribe.admission)
             watch_over = Stopwatch()
@@ -107,6 +109,23 @@ async def _trade(
             watch(onlooker.look())
         if 0 < seconds <= watch_over.wall_ns() / SECOND:
             return
+
+
+def note_short_warm_up(run: Run, start: int, ticks: int) -> None:
+    """Say from when on the run may trade, if ``ticks`` of warm-up were too few for that.
+
+    Positions are sized by a volatility that takes its time to be known, and no forecast counts
+    before weights were learned once.
+    """
+    bar_ns = run.swarm.source.bar_ns
+    longest = max(feature.warm_up for feature in features(bar_ns)) * bar_ns
+    missing = max(longest, run.config.fusion.refit) - ticks * bar_ns
+    if missing > bar_ns:
+        known = iso(start + missing)[:16].replace("T", " ")
+        run.warnings.append(
+            f"a warm-up of {ticks:,} bars is short: until {known} UTC "
+            "volatilities are not known or weights not learned, and hardly anything is traded"
+        )
 
 
 def warm_up(
