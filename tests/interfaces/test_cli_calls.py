@@ -177,3 +177,49 @@ def test_output_nobody_reads_is_no_defect(tmp_path: Path) -> None:
     os.close(writer)
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+WITHOUT_ROOM = """
+import resource, sys
+from mirrorcore.interfaces.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
+if sys.argv[1] == "broken":
+    from mirrorcore.journal import RunRegistry
+    def broken(self): raise RuntimeError("nobody thought of this")
+    RunRegistry.runs = broken
+    del sys.argv[1]
+sys.exit(main())
+"""
+"""A process whose files cannot grow past a size: what writes them fails as on a full disk."""
+
+
+def _without_room(size: int, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROOM, str(size), *arguments],
+        capture_output=True, text=True, check=False, timeout=120, cwd=folder,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_defect_whose_file_cannot_be_written_is_told_in_two_lines(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    done = _without_room(0, tmp_path, "broken", "runs", "list")
+    assert done.returncode == 1
+    told = done.stderr.splitlines()
+    assert len(told) == 2
+    assert told[0].endswith("this is a defect of ours: RuntimeError: nobody thought of this")
+    assert "it was in broken, line 7 of <string>" in told[1]
+    assert "--debug shows it" in told[1]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_a_disk_without_room_is_told_with_the_file_and_what_to_do(tmp_path: Path) -> None:
+    rows = "".join(f"{1_704_067_200 + 60 * i},1.1,1.2,1.0,1.1,{i}.5\n" for i in range(2_000))
+    (tmp_path / "BTC-USDT_1m.csv").write_text("time,open,high,low,close,volume\n" + rows)
+    done = _without_room(200, tmp_path, "data", "import", "BTC-USDT_1m.csv", "--out", "made")
+    assert done.returncode != 0
+    assert "the file cannot be written" in done.stdout + done.stderr
+    assert "how much room" in done.stdout + done.stderr
+    assert "defect" not in done.stdout + done.stderr
+    assert list((tmp_path / "made").iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from io import StringIO
@@ -14,6 +15,7 @@ from report_examples import START, identity, run_of
 from rich.console import Console
 
 from mirrorcore.clock import DAY, HOUR, SECOND
+from mirrorcore.errors import MirrorCoreError
 from mirrorcore.report import AgentRecord, RunResults, evaluate, render_screen, summarise
 from mirrorcore.report.attribution import AgentShare, Attribution, save_attribution
 from mirrorcore.report.catalogue import METRICS
@@ -294,3 +296,21 @@ def test_the_document_has_the_figures_and_their_intervals() -> None:
     assert document["intervals"]["fused_ic"]["low"] < 0.02
     assert document["metrics"]["uptime"] == 1.0
     assert document["not_available"]["recovery"] == "no agent was ever away"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit on the size of files")
+def test_results_that_find_no_room_are_told_with_their_file(tmp_path: Path) -> None:
+    import resource
+
+    results = shared_run()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
+    try:
+        with pytest.raises(
+            MirrorCoreError, match=r"results\.parquet: .* cannot be written"
+        ) as told:
+            save_results(results, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "make room" in told.value.hint
+    assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from mirrorcore.errors import DataError
+from mirrorcore.errors import DataError, MirrorCoreError
 from mirrorcore.journal import write_atomic
+from mirrorcore.journal.files import parquet_bytes
 from mirrorcore.market.block import Floats, Ints
 from mirrorcore.report.attribution import load_attribution
 from mirrorcore.report.results import (
@@ -46,7 +47,24 @@ _PLAIN = ("currency", "initial_equity", "warnings", "orders", "fills")
 
 
 def save_results(results: RunResults, folder: Path) -> None:
-    """Write the results of a run into its folder; each file is there whole or not at all."""
+    """Write the results of a run into its folder; each file is there whole or not at all.
+
+    Raises
+    ------
+    MirrorCoreError
+        where the folder is full or cannot be written to.
+    """
+    try:
+        _save(results, folder)
+    except OSError as error:
+        raise MirrorCoreError(
+            f"{error.filename}: the results of the run cannot be written"
+            f" ({error.strerror or error})",
+            hint="make room there or name another folder with --runs, and run again",
+        ) from error
+
+
+def _save(results: RunResults, folder: Path) -> None:
     import polars as pl
 
     table = {"ts": results.ts}
@@ -131,6 +149,4 @@ def _matrix(path: Path) -> tuple[Ints, tuple[str, ...], Floats] | None:
 
 
 def _write_table(table: pl.DataFrame, path: Path) -> None:
-    fresh = path.with_suffix(".new")
-    table.write_parquet(fresh, compression="zstd")
-    fresh.replace(path)
+    write_atomic(path, parquet_bytes(table))

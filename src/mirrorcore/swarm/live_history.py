@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from mirrorcore.errors import DataError
+from mirrorcore.journal import write_atomic
 from mirrorcore.market.block import MarketBlock
 from mirrorcore.market.columns import BarColumns
 from mirrorcore.market.instruments import Instrument
@@ -84,8 +85,8 @@ class LiveHistory:
         return int(ticks[-1]) if len(ticks) else 0
 
     def save(self, folder: Path) -> None:
-        """Write it into the folder of a run."""
-        (folder / FILE).write_bytes(self._encoded())
+        """Write it into the folder of a run; OSError that names the file where it cannot be."""
+        write_atomic(folder / FILE, self._encoded())
 
     @classmethod
     def load(cls, folder: Path) -> LiveHistory:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mirrorcore.data_sources.fetching.stretches import Stretch, hull, missing
-from mirrorcore.data_sources.fetching.whole_files import origin_of, write_whole
+from mirrorcore.data_sources.fetching.whole_files import keep_whole, origin_of, write_whole
 from mirrorcore.errors import DataError
 from mirrorcore.journal.files import make_folder
 
@@ -121,9 +121,7 @@ class CandleStore:
         manifest = self._folder / "manifest.json"
         if not manifest.is_file():
             make_folder(self._folder, "unfinished files")
-            unfinished = manifest.with_name(".manifest.part")
-            unfinished.write_bytes(msgspec.json.encode(self._identity))
-            unfinished.replace(manifest)
+            keep_whole(manifest, msgspec.json.encode(self._identity))
         name = f"{stretch.start}-{stretch.end}.parquet"
         write_whole(self._folder / name, candle_frame(rows), self._identity)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from mirrorcore.errors import DataError
+from mirrorcore.journal.files import parquet_bytes, write_atomic
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,16 +24,15 @@ def write_whole(path: Path, frame: pl.DataFrame, origin: Mapping[str, Any]) -> N
     Raises
     ------
     DataError
-        where the folder is not there or cannot be written to.
+        where the folder is not there, is full or cannot be written to.
     """
-    told = {_KEY: msgspec.json.encode(origin).decode()}
-    unfinished = path.with_name(f".{path.name}.part")
+    keep_whole(path, parquet_bytes(frame, {_KEY: msgspec.json.encode(origin).decode()}))
+
+
+def keep_whole(path: Path, content: bytes) -> None:
+    """Write any file: beside its place first, then moved; DataError as of :func:`write_whole`."""
     try:
-        with unfinished.open("wb") as file:
-            frame.write_parquet(file, compression="zstd", metadata=told)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_atomic(path, content)
     except OSError as error:
         raise DataError(
             f"{path}: the file cannot be written ({error.strerror or error})",

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,11 +41,18 @@ from mirrorcore.interfaces.cli.registration import group
 
 USAGE = 2
 
+_RIGHTS = "change who may write there, or name another place"
+_ROOM = "make room there, or name another place"
+_ANOTHER = "name another place"
+_HANDLES = "close other programs, or allow more open files ('ulimit -n')"
 _SURROUNDINGS = {
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR,
-    errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE, errno.EIO,
+    errno.EACCES: _RIGHTS, errno.EPERM: _RIGHTS, errno.EROFS: _RIGHTS,
+    errno.ENOSPC: _ROOM, errno.EDQUOT: _ROOM, errno.EFBIG: _ROOM,
+    errno.ENOTDIR: _ANOTHER, errno.EISDIR: _ANOTHER, errno.EEXIST: _ANOTHER,
+    errno.ENAMETOOLONG: _ANOTHER, errno.EMFILE: _HANDLES, errno.ENFILE: _HANDLES,
+    errno.EIO: "check the disk",
 }  # fmt: skip
-"""Errors of the machine a person has to mend; any other from the system is a defect of ours."""
+"""Errors of the machine a person has to mend, and how; any other is a defect of ours."""
 
 
 def application() -> typer.Typer:
@@ -99,8 +107,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno not in _SURROUNDINGS:
             return _defect(session, error)
         where = f"{error.filename}: " if error.filename else ""
-        message = f"{where}{error.strerror}"
-        return _fail(session, {"kind": "SystemError", "message": message}, 1)
+        told = {
+            "kind": "SystemError",
+            "message": f"{where}{error.strerror}",
+            "hint": _SURROUNDINGS[error.errno],
+        }
+        return _fail(session, told, 1)
     except Exception as error:  # nobody outside is shown a traceback
         return _defect(session, error)
     finally:
@@ -186,19 +198,38 @@ def _defect(session: Session, error: Exception) -> int:
     if session.debug:
         sys.stderr.write(text)
     else:
-        told["hint"] = f"the traceback is in {_keep(session, text)}; please send it to us"
+        told["hint"] = _kept(session, error, text)
     return _fail(session, told, 1)
 
 
+def _kept(session: Session, error: Exception, text: str) -> str:
+    """Where the traceback is; where no file can be written, where in the code it came from."""
+    import traceback
+
+    try:
+        return f"the traceback is in {_keep(session, text)}; please send it to us"
+    except OSError as trouble:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return (
+            f"it was in {last.name}, line {last.lineno} of {last.filename}; the traceback could"
+            f" not be kept ({trouble.filename}: {trouble.strerror}), --debug shows it;"
+            " please send it to us"
+        )
+
+
 def _keep(session: Session, text: str) -> Path:
-    """Write the traceback into the folder of the runs, or aside where there is none."""
+    """Write the traceback into the folder of the runs, or aside where that cannot be."""
     import tempfile
 
     from mirrorcore.clock import SECOND, wall_now
+    from mirrorcore.journal.files import write_atomic
 
-    folder = session.runs
-    if folder is None or not folder.is_dir():
-        folder = Path(tempfile.gettempdir())
-    file = folder / f"defect-{wall_now() // SECOND}.txt"
-    file.write_text(text, encoding="utf-8")
+    name = f"defect-{wall_now() // SECOND}.txt"
+    if session.runs is not None and session.runs.is_dir():
+        # What fails here is told of the place aside, if that fails as well.
+        with suppress(OSError):
+            write_atomic(session.runs / name, text)
+            return session.runs / name
+    file = Path(tempfile.gettempdir()) / name
+    write_atomic(file, text)
     return file
