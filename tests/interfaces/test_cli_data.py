@@ -22,9 +22,11 @@ from served_exchange import Served, served_exchange
 from mirrorcore.clock import MINUTE, SECOND, Stopwatch
 from mirrorcore.config.source_params import PARAMS
 from mirrorcore.data_sources import RecordedSource
+from mirrorcore.data_sources.any_recording import RAW, RECORDS, require_kind
 from mirrorcore.data_sources.fetching.venue_candles import VenueCandles
 from mirrorcore.data_sources.record_log import read_records
 from mirrorcore.data_sources.recordings import Recording
+from mirrorcore.errors import DataError
 from mirrorcore.exchange.faults import Fault
 from mirrorcore.market.intake import IntakeReport
 from mirrorcore.market.records import FeedRecord, GapRecord, Trade
@@ -485,3 +487,45 @@ def test_a_symbol_a_venue_has_not_is_named(call: Caller, venue: Served, tmp_path
     refused = call("data", "record", "binance", "BTC/USDC", *out, runs=False)
     assert (refused.code, "does not list BTC/USDC" in refused.err) == (4, True)
     assert "did you mean BTC/USDT?" in refused.err
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_one_file_holds_recordings_of_one_form(call: Caller, tmp_path: Path, raw: bool) -> None:
+    path = tmp_path / "live.jsonl"
+    line = b'{"type":"trade"}\n' if raw else b'1700000000000000000 {"stream":"x"}\n'
+    path.write_bytes(line)
+    options = ("--raw",) if raw else ()
+    nobody = ("--url", "http://127.0.0.1:1", "--seconds", "0.1", "--out", str(path))
+    refused = call("data", "record", "binance", "BTC/USDT", *nobody, *options, runs=False)
+    assert refused.code == 4
+    held = "a recording of records" if raw else "a recording of raw messages"
+    assert f"{path}: holds {held}" in refused.err
+    assert "record into another file" in refused.err
+    assert path.read_bytes() == line
+
+
+@pytest.mark.parametrize(
+    ("start", "kind", "fits"),
+    [
+        (b"", RAW, True),
+        (b"17000", RAW, True),
+        (b"1700000000000000000 {", RAW, True),
+        (b'{"ty', RECORDS, True),
+        (b'{"type":"trade"', RECORDS, True),
+        (b"some text without an end", RAW, False),
+        (b"some text without an end", RECORDS, False),
+        (b'{"ty', RAW, False),
+        (b"17000", RECORDS, False),
+    ],
+)
+def test_a_recording_goes_on_only_where_one_of_its_form_began(
+    tmp_path: Path, start: bytes, kind: str, fits: bool
+) -> None:
+    path = tmp_path / "live.jsonl"
+    require_kind(path, kind)
+    path.write_bytes(start)
+    if fits:
+        require_kind(path, kind)
+    else:
+        with pytest.raises(DataError, match="cannot be appended"):
+            require_kind(path, kind)

@@ -10,6 +10,7 @@ from pathlib import Path
 from mirrorcore.data_sources.checked import judged
 from mirrorcore.data_sources.record_log import STARTS, read_records
 from mirrorcore.data_sources.recordings import Recording, replay
+from mirrorcore.errors import DataError
 from mirrorcore.market.intake import Action, Case, IntakeReport
 from mirrorcore.market.records import FeedRecord
 from mirrorcore.market.validator import MarketDataProcessor
@@ -26,6 +27,31 @@ def kind_of_recording(path: Path) -> str:
     if _RAW.match(start):
         return RAW
     return RECORDS if start.startswith(STARTS) else ""
+
+
+def require_kind(path: Path, kind: str) -> None:
+    """Check that lines of ``kind``, RAW or RECORDS, may be appended to what is at ``path``.
+
+    Raises
+    ------
+    DataError
+        where something else is there: a file of both could be read as neither.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(64)
+    # A writer that was killed within its first line left the beginning of one.
+    begun = re.fullmatch(rb"\d{0,19}", start) if kind == RAW else STARTS.startswith(start)
+    if begun or (_RAW.match(start) if kind == RAW else start.startswith(STARTS)):
+        return
+    other = {RAW: "a recording of raw messages", RECORDS: "a recording of records"}
+    held = other.get(kind_of_recording(path), "no recording")
+    raise DataError(
+        f"{path}: holds {held}, to which {'raw messages' if kind == RAW else 'records'} "
+        "cannot be appended",
+        hint="record into another file",
+    )
 
 
 class AnyRecording:

@@ -99,6 +99,9 @@ def record(
             f"--out was {out}, by which nothing would know it for a recording",
             hint=f"a recording's name ends in {', '.join(_ENDINGS)}",
         )
+    from mirrorcore.data_sources.any_recording import RAW, RECORDS, require_kind
+
+    require_kind(out, RAW if raw else RECORDS)
     if raw:
         return _record_raw(session, words, out, seconds, base)
     if source == CHAIN:
