@@ -247,3 +247,25 @@ def test_options_that_say_nothing_are_refused(tmp_path: Path) -> None:
         files_of(tmp_path / "nowhere")
     with pytest.raises(DataError, match="the folder holds no table"):
         files_of(tmp_path)
+
+
+def test_blanks_around_names_of_columns_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "BTC-USDT_5m.csv"
+    frame = rows().rename({"ts": "  Date ", "open": "Open ", "volume": " Amount"})
+    columns = parse_columns(["time=  Date ", "volume=Amount"])
+    found = imported(path, frame, columns=columns)
+    assert found.bars == 60, found.problem
+    reading = Reading(columns=columns)
+    assert check_file(path, reading).report.counts == {}
+    long = rows().rename({"ts": " time ", "close": " value "}).select(" time ", " value ")
+    long.with_columns(pl.lit("macro.x").alias(" series ")).write_csv(tmp_path / "long.csv")
+    assert check_file(tmp_path / "long.csv", Reading()).usable
+
+
+def test_names_that_only_blanks_tell_apart_are_refused(tmp_path: Path) -> None:
+    frame = rows().with_columns(pl.lit(1.0).alias(" open"))
+    found = imported(tmp_path / "BTC-USDT_5m.csv", frame)
+    assert "column open may be any of 'open', ' open'" in found.problem
+    assert found.hint == "rename them in the file"
+    other_case = rows().with_columns(pl.lit(1.0).alias("Open"))
+    assert imported(tmp_path / "ETH-USDT_5m.csv", other_case).bars == 60

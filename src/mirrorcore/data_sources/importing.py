@@ -280,7 +280,7 @@ def parse_columns(pairs: list[str]) -> dict[str, str]:
     found = {}
     for pair in pairs:
         ours, equals, theirs = pair.partition("=")
-        if not equals or not theirs or ours.strip() not in known:
+        if not equals or not theirs.strip() or ours.strip() not in known:
             raise UsageError(
                 f"--column was {pair!r}",
                 hint=f"write our name, =, the file's, as in time=Date; ours are {', '.join(known)}",

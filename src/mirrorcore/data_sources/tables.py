@@ -48,17 +48,19 @@ class Table:
     ) -> dict[str, str]:
         """The file's own name of each wanted column; ``hint`` says how they are named otherwise.
 
+        Names are the same in any case and with any blanks around them.
+
         Raises
         ------
         DataError
-            naming every column that is missing and those that are there.
+            naming every column that is missing and those that are there, or those that are meant
+            by one name.
         """
-        present = {name.lower(): name for name in self._frame.columns}
         found: dict[str, str] = {}
         missing: list[str] = []
         for name in wanted:
             names = (mapping[name],) if name in mapping else _ALIASES.get(name, (name,))
-            match = next((present[n.lower()] for n in names if n.lower() in present), None)
+            match = next((one for n in names if (one := self._own_name(n)) is not None), None)
             if match is None:
                 missing.append(" or ".join(names))
             else:
@@ -71,13 +73,26 @@ class Table:
             )
         return found
 
+    def _own_name(self, name: str) -> str | None:
+        """The column that is meant by a name; None where there is none."""
+        name = name.strip()
+        same = [one for one in self._frame.columns if one.strip().lower() == name.lower()]
+        found = [one for one in same if one.strip() == name] or same
+        if len(found) > 1:
+            raise DataError(
+                f"{self.path}: column {name} may be any of {', '.join(map(repr, found))}: blanks "
+                "around names do not tell them apart",
+                hint="rename them in the file",
+            )
+        return found[0] if found else None
+
     def where(self, conditions: Mapping[str, str]) -> None:
         """Keep the rows whose columns have these values: one series of a long table."""
         import polars as pl
 
-        self.columns(tuple(conditions), {name: name for name in conditions})
+        names = self.columns(tuple(conditions), {name: name for name in conditions})
         for name, value in conditions.items():
-            self._frame = self._frame.filter(pl.col(name).cast(pl.String) == value)
+            self._frame = self._frame.filter(pl.col(names[name]).cast(pl.String) == value)
         self.faults = np.zeros(len(self._frame), np.int8)
 
     def numbers(self, name: str, *, missing_is_fault: bool = True) -> Floats:
@@ -130,8 +145,9 @@ class Table:
         return tuple(self._frame.columns)
 
     def has(self, name: str) -> bool:
-        """Whether there is a column of that name, in any case."""
-        return name.lower() in (column.lower() for column in self._frame.columns)
+        """Whether there is a column of that name, in any case and with any blanks around it."""
+        wanted = name.strip().lower()
+        return any(column.strip().lower() == wanted for column in self._frame.columns)
 
     def aware(self, name: str) -> bool:
         """Whether a column holds datetimes that have a zone."""

@@ -220,7 +220,7 @@ def _layout(table: Table, file: QuoteFile) -> dict[str, str]:
     names = table.columns(wanted, {})
     for name in ("bid_size", "ask_size"):
         if layout != "one" and table.has(name):
-            names[name] = name
+            names |= table.columns([name], {})
     if layout == "one" and any(table.has(one) for one in ("volume", "tick_volume", "vol")):
         names |= table.columns(["volume"], {})
     return names
