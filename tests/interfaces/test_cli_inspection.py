@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,39 @@ def test_a_cheating_agent_fails_the_check(call: Caller, tmp_path: Path) -> None:
     shown = call("check", "lookahead", *given)
     assert shown.code == 5
     assert "lookahead: FAILED" in shown.out
+
+
+def test_config_check_says_what_a_run_would_not_find(
+    call: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    live = tmp_path / "live.toml"
+    live.write_text(
+        '[market]\nsource = "exchange"\nsymbols = ["BTC/USDT"]\n[exchange]\nvenue = "krakn"\n'
+        '[[sources]]\nkind = "calendar"\nparams = { file = "none.csv" }\n'
+        '[[sources]]\nkind = "exchange"\nparams = { venue = "bitstmp" }\n',
+        encoding="utf-8",
+    )
+    refused = call("config", "check", str(live), runs=False)
+    assert refused.code == 3
+    assert 'live.toml:5: exchange.venue = "krakn": CCXT knows no such venue' in refused.err
+    assert 'did you mean "kraken"?' in refused.err
+    assert 'sources[1].params.file = "none.csv": there is no such file' in refused.err
+    assert 'sources[2].params.venue = "bitstmp"' in refused.err
+    monkeypatch.setitem(sys.modules, "ccxt.pro", None)
+    unknown = call("config", "check", str(live), runs=False)
+    assert "krakn" not in unknown.err, "without CCXT nobody can say"
+    assert "none.csv" in unknown.err
+    (tmp_path / "none.csv").touch()
+    assert call("config", "check", str(live), runs=False).code == 0
+
+    recorded = tmp_path / "recorded.toml"
+    recorded.write_text(
+        '[market]\nsource = "recorded"\ndirectory = "candles"\n'
+        '[[market.series]]\nname = "macro.x"\npath = "x.csv"\n',
+        encoding="utf-8",
+    )
+    refused = call("config", "check", str(recorded), runs=False)
+    assert "there is no such file or folder" in refused.err
+    assert "market.series[1].path" in refused.err
+    assert call("config", "show", "--config", str(recorded), runs=False).code == 0

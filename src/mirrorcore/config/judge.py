@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from mirrorcore.config.mistakes import Mistake, Origin, dotted, shown
 from mirrorcore.config.model import RunConfig
+from mirrorcore.config.outside import missing_outside
 from mirrorcore.config.scan import Path
 from mirrorcore.config.shape import setting_at
 from mirrorcore.config.together import Vocabulary, contradictions, doubts
@@ -35,6 +36,7 @@ def judge(
     vocabulary: Vocabulary,
     *,
     unread: Collection[str] = (),
+    outside: bool = False,
 ) -> Judgement:
     """Validate merged settings.
 
@@ -44,6 +46,7 @@ def judge(
     origin, written: where a setting came from, and its path as the user wrote it.
     vocabulary: allowed names for settings whose values other rooms define.
     unread: keys whose lines could not be read, and which are therefore not missing.
+    outside: whether the files and venues that are named must be there.
     """
 
     def mistake(path: Path, verdict: Verdict) -> Mistake:
@@ -69,7 +72,11 @@ def judge(
         def original(path: Path) -> Path:
             return _before_cutting(path, bad)
 
-        for path, verdict in contradictions(config, vocabulary, original):
+        found = list(contradictions(config, vocabulary, original))
+        if outside and not found:  # what a source is told can be read once it is right
+            venues = vocabulary.get("exchange.venue")
+            found = [(original(path), told) for path, told in missing_outside(config, venues)]
+        for path, verdict in found:
             if not any(path[: len(wrong)] == wrong for wrong in bad):
                 mistakes.append(mistake(path, verdict))
         warnings = [mistake(path, verdict) for path, verdict in doubts(config)]

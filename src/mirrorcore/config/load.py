@@ -55,6 +55,7 @@ def load_config(
     overrides: Iterable[tuple[str, object]] = (),
     *,
     vocabulary: Vocabulary | None = None,
+    outside: bool = False,
 ) -> Loaded:
     """Load and validate a configuration.
 
@@ -65,6 +66,7 @@ def load_config(
     overrides: (dotted key, value) of the command line; text is read as TOML where it is some, and
         None is an option not given.
     vocabulary: names that other rooms define, see :data:`~mirrorcore.config.together.Vocabulary`.
+    outside: whether the files and venues that are named must be there.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def load_config(
         review = _source(at, sources)
         return _written(at, review) if review else at
 
-    judgement = judge(merged, origin, written, vocabulary or {}, unread=unread)
+    judgement = judge(merged, origin, written, vocabulary or {}, unread=unread, outside=outside)
     mistakes.extend(judgement.mistakes)
     if judgement.config is None or mistakes:
         raise InvalidConfigError(_in_order(mistakes))

@@ -53,6 +53,15 @@ def dialect(venue: str) -> Dialect:
     return _DIALECTS.get(venue, _PLAIN)
 
 
+def known_venues() -> tuple[str, ...]:
+    """All that CCXT has with sockets; KeyError where CCXT is not installed."""
+    try:
+        import ccxt.pro
+    except ImportError as error:
+        raise KeyError("exchange.venue") from error
+    return tuple(ccxt.pro.exchanges)
+
+
 def local_addresses(venue: str, base: str) -> dict[str, Any]:
     """CCXT's addresses of ``venue`` when a local exchange at ``base`` stands for it."""
     if venue != "binance":

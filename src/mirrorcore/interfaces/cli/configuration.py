@@ -66,7 +66,7 @@ def show_config(
 
 def check_config(session: Session, file: _FILE = None) -> Answer:
     """Check a file, the environment and the agents named there; every mistake at once."""
-    loaded = load(session, Settings(config=file))
+    loaded = load(session, Settings(config=file), outside=True)
     from mirrorcore.swarm.recruiting import recruit
 
     members = recruit(loaded.config)

@@ -106,9 +106,16 @@ class RunsFolder:
 
 
 def load(
-    session: Session, settings: Settings, more: list[Override] | None = None, *, quiet: bool = False
+    session: Session,
+    settings: Settings,
+    more: list[Override] | None = None,
+    *,
+    quiet: bool = False,
+    outside: bool = False,
 ) -> Loaded:
     """The configuration of a call; what is odd about it is said on stderr.
+
+    With ``outside`` the files and venues it names must be there.
 
     Raises
     ------
@@ -121,6 +128,7 @@ def load(
         os.environ,
         [*settings.overrides(), *(more or [])],
         vocabulary=_Vocabulary(),
+        outside=outside,
     )
     session.runs = loaded.config.storage.runs
     for warning in () if quiet else loaded.warnings:
@@ -129,13 +137,17 @@ def load(
 
 
 class _Vocabulary(Mapping[str, tuple[str, ...]]):
-    """Names of agents, fetched only where a configuration uses any: most calls stay light."""
+    """Names of agents and venues, fetched only where they are asked for: most calls stay light."""
 
-    _KEYS = ("agent.type", "agents.without")
+    _KEYS = ("agent.type", "agents.without", "exchange.venue")
 
     def __getitem__(self, key: str) -> tuple[str, ...]:
         if key not in self._KEYS:
             raise KeyError(key)
+        if key == "exchange.venue":
+            from mirrorcore.data_sources.exchange.venues import known_venues
+
+            return known_venues()
         from mirrorcore.agents.roster import ROSTER
         from mirrorcore.swarm.recruiting import STANDARD
 
