@@ -85,7 +85,15 @@ def test_a_schedule_is_read_from_a_file(tmp_path: Path) -> None:
     [
         ('[[fault]]\nkind = "flood"', "flood"),
         ('[[fault]]\nkind = "drop"\nwhen = 3', "when"),
-        ('[[fault]]\nkind = "stale"', "has no end"),
+        ('[[fault]]\nkind = "stale"', r"faults\.toml: \[\[fault\]\] 1: fault stale: it has no end"),
+        (
+            '[[fault]]\nkind = "drop"\n[[fault]]\nkind = "slow"\ndelay = nan',
+            r"\[\[fault\]\] 2: fault slow: delay was nan",
+        ),
+        ('[[fault]]\nkind = "drop"\nat = nan', "at was nan, which is no finite number"),
+        ('[[fault]]\nkind = "drop"\nat = inf', "at was inf"),
+        ('[[fault]]\nkind = "stale"\nseconds = inf', "seconds was inf"),
+        ('[[fault]]\nkind = "clock_offset"\nseconds = 1\noffset = -inf', "offset was -inf"),
         ('[[fault]]\nkind = "slow"\ncount = 0', "has no end"),
         ('[[fault]]\nkind = "drop"\ncount = 2', "happens once"),
         ('[[fault]]\nkind = "slow"\ndelay = -1', "delay was -1"),
@@ -100,3 +108,11 @@ def test_a_schedule_that_is_none_is_refused(tmp_path: Path, text: str, says: str
         read_schedule(file)
     with pytest.raises(UsageError, match="No such file"):
         read_schedule(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("every", "seconds"), [(0.0, 10.0), (float("nan"), 10.0), (1.0, float("inf")), (1.0, -1.0)]
+)
+def test_a_drawn_schedule_needs_lengths_of_time(every: float, seconds: float) -> None:
+    with pytest.raises(UsageError, match="is no schedule"):
+        random_schedule(1, every=every, seconds=seconds)

@@ -438,6 +438,11 @@ def test_an_unusable_file_ends_with_four_and_says_what_to_do(call: Caller, tmp_p
             2,
             "--seconds was -1",
         ),
+        (
+            ("record", "binance", "BTC/USDT", "--out", "x.jsonl", "--seconds", "nan"),
+            2,
+            "--seconds was nan",
+        ),
         (("record", "binance", "BTC/USDT", "--out", "x.jsonl", "--kinds", "gossip"), 2, "gossip"),
         (("record", "binance", "BTC/USDT", "--out", "x.rec"), 2, "ends in .jsonl, .ndjson"),
         (("record", "kraken", "BTC/USD", "--out", "x.jsonl", "--raw"), 2, "leave --raw out"),

@@ -66,6 +66,7 @@ def test_it_ends_by_itself_and_says_what_it_did(call: Caller, tmp_path: Path) ->
         (("--host", "0.0.0.0"), "no secret"),
         (("--key", "mine"), "belong together"),
         (("--seconds", "-1"), "--seconds was -1"),
+        (("--seconds", "inf"), "--seconds was inf"),
     ],
 )
 def test_a_call_that_cannot_be_served_says_why(

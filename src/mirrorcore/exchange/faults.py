@@ -7,6 +7,7 @@ bound. ``target`` is a part of the stream's name or of the request's path; an em
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,9 +46,17 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     offset: float = 0.5
 
     def __post_init__(self) -> None:
-        for name in ("at", "count", "seconds", "retry_after", "delay"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"fault {self.kind}: {name} was {getattr(self, name)}, below 0")
+        for name in ("at", "count", "seconds", "retry_after", "delay", "offset"):
+            value = getattr(self, name)
+            if not math.isfinite(value):
+                raise UsageError(
+                    f"fault {self.kind}: {name} was {value}, which is no finite number",
+                    hint=f"give {name} in figures, as 1.5, or leave it out",
+                )
+            if value < 0 and name != "offset":  # a clock may be wrong either way
+                raise UsageError(
+                    f"fault {self.kind}: {name} was {value}, below 0", hint=f"give {name} 0 or more"
+                )
         if self.kind == "drop" and (self.count != 1 or self.seconds):
             raise UsageError(
                 "fault drop: it happens once, to all sockets it is meant for",
@@ -155,7 +164,17 @@ def random_schedule(
     """A fault every ``every`` seconds for ``seconds``, of kinds drawn from ``kinds``.
 
     Each kind comes about equally often: they are drawn without replacement, round after round.
+
+    Raises
+    ------
+    UsageError
+        where one of the two is no length of time.
     """
+    if not (0 < every < math.inf and 0 <= seconds < math.inf):
+        raise UsageError(
+            f"a fault every {every:g} s for {seconds:g} s is no schedule",
+            hint="give finite numbers: every above 0, seconds 0 or more",
+        )
     rng = np.random.Generator(np.random.Philox(seed))
     schedule: list[Fault] = []
     round_: list[FaultKind] = []
@@ -174,7 +193,7 @@ def read_schedule(path: Path) -> list[Fault]:
     Raises
     ------
     UsageError
-        where the file cannot be read or a fault in it is not one.
+        where the file cannot be read or a fault in it is not one; it names the file and the entry.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -182,7 +201,16 @@ def read_schedule(path: Path) -> list[Fault]:
         raise UsageError(f"{path}: {error.strerror}", hint="check the path") from None
     hint = '[[fault]] tables, as: kind = "drop", at = 10; kinds are ' + ", ".join(FAULT_KINDS)
     try:
-        found: Any = msgspec.toml.decode(text, type=dict[Literal["fault"], list[Fault]])
+        found: Any = msgspec.toml.decode(text, type=dict[Literal["fault"], list[dict[str, Any]]])
     except (msgspec.MsgspecError, ValueError) as error:
         raise UsageError(f"{path}: {error}", hint=f"a schedule is {hint}") from None
-    return list(found.get("fault", []))
+    schedule: list[Fault] = []
+    for number, entry in enumerate(found.get("fault", []), 1):
+        where = f"{path}: [[fault]] {number}"
+        try:
+            schedule.append(msgspec.convert(entry, Fault))
+        except msgspec.MsgspecError as error:
+            raise UsageError(f"{where}: {error}", hint=f"a schedule is {hint}") from None
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}", hint=error.hint) from None
+    return schedule

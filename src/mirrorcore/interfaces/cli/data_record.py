@@ -13,6 +13,7 @@ import typer
 from mirrorcore.errors import DataError, UsageError
 from mirrorcore.interfaces.cli.answer import Answer, Session, say
 from mirrorcore.interfaces.cli.data_fetch import server
+from mirrorcore.interfaces.cli.instants import require_seconds
 from mirrorcore.interfaces.cli.registration import command
 
 if TYPE_CHECKING:
@@ -86,8 +87,7 @@ def record(
     url: _URL = None,
 ) -> Answer:
     """Record a live source to a file, which 'data check' reads; Ctrl-C ends it."""
-    if seconds < 0:
-        raise UsageError(f"--seconds was {seconds:g}, must be 0 or more")
+    require_seconds(seconds)
     from mirrorcore.data_sources.services import SERVICES
 
     words, base = name or [], server(url)

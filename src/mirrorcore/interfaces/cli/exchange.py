@@ -9,6 +9,7 @@ import typer
 
 from mirrorcore.errors import UsageError
 from mirrorcore.interfaces.cli.answer import Answer, Session, say
+from mirrorcore.interfaces.cli.instants import require_seconds
 from mirrorcore.interfaces.cli.registration import command, group
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def serve(
         host=host, port=port, symbols=symbols, seed=seed, speed=speed, history=history,
         faults=faults, key=key, secret=secret,
     )  # fmt: skip
-    if seconds < 0:
-        raise UsageError(f"--seconds was {seconds:g}, must be 0 or more")
+    require_seconds(seconds)
     import asyncio
 
     from mirrorcore.exchange.server import LocalExchange

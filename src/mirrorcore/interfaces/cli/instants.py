@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from mirrorcore.errors import UsageError
 
 
@@ -47,3 +49,12 @@ def _wrong(option: str, text: str) -> UsageError:
         f"{option} was {text!r}, which is no date",
         hint="write 2024-01-31, 2024-01-31T12:30 (UTC), or how long ago, as 30d",
     )
+
+
+def require_seconds(seconds: float) -> None:
+    """UsageError where ``--seconds`` is no length of time; 0 stands for no end."""
+    if not 0 <= seconds < math.inf:
+        raise UsageError(
+            f"--seconds was {seconds:g}, must be a finite number, 0 or more",
+            hint="0, or leaving it out, goes on to Ctrl-C",
+        )
