@@ -363,7 +363,10 @@ def test_a_venue_that_cannot_be_reached_is_said_so() -> None:
         (lambda: ExchangeSource("binanse", SYMBOLS), "did you mean 'binance'"),
         (lambda: ExchangeSource("binance", ()), "name one"),
         (lambda: ExchangeSource("binance", SYMBOLS, kinds=("candle",)), "choose among"),
-        (lambda: ExchangeSource("kraken", SYMBOLS, url="http://127.0.0.1:1"), "leave exchange.url"),
+        (
+            lambda: ExchangeSource("kraken", SYMBOLS, url="http://127.0.0.1:1"),
+            "leave the address out",
+        ),
     ],
 )
 def test_mistakes_are_refused_before_anything_is_connected(

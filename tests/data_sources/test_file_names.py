@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,26 @@ def test_an_open_choice_is_asked_back(
         choose(two_venues, **options)
     assert message in str(raised.value)
     assert raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("binance_BTC-USDT_1h.csv", "kraken_BTC-USDT_1h.csv"),
+        ("binance_BTCUSDT_1h_2024.csv", "kraken_BTCUSDT_1h.csv"),
+        ("BTCUSDT_1h.csv", "kraken_BTCUSDT_1h.csv"),
+    ],
+)
+def test_the_pattern_offered_for_one_of_several_venues_finds_it(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match="comes from several venues") as told:
+        choose(tmp_path)
+    found = re.search(r'--data (\S+), or market\.pattern = "(.+)"', told.value.hint)
+    assert found is not None
+    [by_pattern] = find_candles(tmp_path, found[2])
+    assert str(by_pattern.path) == found[1]
+    assert by_pattern.symbol == "BTC/USDT"
+    assert [one.path for one in find_candles(Path(found[1]))] == [by_pattern.path]

@@ -14,6 +14,7 @@ from mirrorcore.data_sources import RecordedSource
 from mirrorcore.data_sources.any_recording import kind_of_recording
 from mirrorcore.data_sources.checking import Reading, check_file
 from mirrorcore.data_sources.fetching.whole_files import origin_of
+from mirrorcore.data_sources.fundamental.calendar_files import read_calendar
 from mirrorcore.data_sources.importing import (
     Imported,
     ImportPlan,
@@ -118,6 +119,7 @@ def test_a_broker_whose_week_opens_at_midnight_is_told_so(tmp_path: Path) -> Non
     found = imported(tmp_path / "EURUSD_1h.csv", frame)
     assert found.target is None
     assert "the week opens on Monday at 00:00" in found.problem
+    assert "--zone says whose clock its times are, --ahead how far" in found.hint
     said = imported(tmp_path / "EURUSD_1h.csv", frame, zone="America/New_York", ahead_ns=7 * HOUR)
     # In winter the market opens on Sunday at 22:00 UTC; the first of January was a Monday.
     assert written(said)["ts"].to_physical()[0] == T0 - 2 * HOUR
@@ -269,3 +271,27 @@ def test_names_that_only_blanks_tell_apart_are_refused(tmp_path: Path) -> None:
     assert found.hint == "rename them in the file"
     other_case = rows().with_columns(pl.lit(1.0).alias("Open"))
     assert imported(tmp_path / "ETH-USDT_5m.csv", other_case).bars == 60
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_what_separates_columns_is_read_off_the_first_line(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "BTC-USDT_5m.csv"
+    rows().write_csv(path, separator=separator)
+    found = import_file(path, ImportPlan(tmp_path / "out"))
+    assert (found.bars, found.report.counts) == (60, {}), found.problem
+    assert RecordedSource(path).ticks_total() == 60
+
+
+def test_hints_name_options_there_are(tmp_path: Path) -> None:
+    path = tmp_path / "BTC-USDT_5m.csv"
+    frame = rows().rename({"open": "Opening"})
+    found = imported(path, frame)
+    assert "--column open=NAME of 'mirrorcore data check' and 'data import'" in found.hint
+    assert imported(path, frame, columns=parse_columns(["open=Opening"])).bars == 60
+    with pytest.raises(DataError, match="--column open=NAME"):
+        RecordedSource(path)
+    calendar = tmp_path / "unlocks.csv"
+    frame.write_csv(calendar)
+    with pytest.raises(DataError, match=r"missing column id.*\n.*a calendar has id, ") as told:
+        read_calendar(calendar)
+    assert "--column" not in told.value.hint

@@ -117,7 +117,9 @@ def test_points_are_scaled_and_never_taken_for_prices(
 ) -> None:
     path = points_file(tmp_path, price)
     assert usual_points(symbol) == points
-    with pytest.raises(DataError, match=f"look like whole points of {symbol}.*\n.*points={points}"):
+    with pytest.raises(
+        DataError, match=f"look like whole points of {symbol}.*\n.*--points {points} of"
+    ):
         read_prices(QuoteFile(path, symbol, bar_ns=HOUR), IntakeReport())
     file = QuoteFile(path, symbol, bar_ns=HOUR, points=points)
     bars = mid_bars(read_prices(file, IntakeReport()))

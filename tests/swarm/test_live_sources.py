@@ -246,3 +246,11 @@ def test_a_calendar_that_is_not_there_is_told_before_the_run(tmp_path: Path) -> 
     wrong = (CALENDAR % "a.csv").replace("BTC/USDT", "BTC/USD")
     with pytest.raises(ConfigError, match="is no symbol of market"):
         opened(tmp_path, wrong, {})
+
+
+def test_what_to_do_about_a_source_is_said_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        opened(tmp_path, '[[sources]]\nkind = "fred"\n', {})
+    assert told.value.message.startswith("source fred: ")
+    assert told.value.hint
+    assert told.value.hint not in told.value.message

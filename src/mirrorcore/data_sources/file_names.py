@@ -221,10 +221,20 @@ def choose_candles(
             raise DataError(
                 f"{path}: {symbol} comes from several venues: "
                 f"{', '.join(part.path.name for part in parts)}",
-                hint="choose one by its name, as in market.pattern = "
-                f'"{parts[0].venue}_{{symbol}}_{{timeframe}}_*"',
+                hint=_one_venue(parts),
             )
     return files
+
+
+def _one_venue(parts: Sequence[CandleFile]) -> str:
+    """How a file is chosen among those of one symbol: by itself, or by a pattern of its venue."""
+    for one in parts:
+        for pattern in DEFAULT_PATTERNS:
+            told = pattern.replace("{venue}", one.venue)
+            chosen = [part.path for part in parts if NamePattern(told).read(part.path) is not None]
+            if one.venue and told != pattern and chosen == [one.path]:
+                return f'choose one, as in --data {one.path}, or market.pattern = "{told}"'
+    return f"choose one, as in --data {parts[0].path}"
 
 
 def _wanted(found: Sequence[CandleFile], symbols: Sequence[str], path: Path) -> list[str]:

@@ -36,6 +36,7 @@ __all__ = ["USER_AGENT", "HttpClient", "HttpCounters", "HttpPolicy", "Limit"]
 USER_AGENT = "mirrorcore-x/0.1 (trading research; one request at a time)"
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _VALIDATORS_KEPT = 256
+_UNREACHED = "check the connection, and the address where you gave one, and try again"
 
 
 class HttpClient:
@@ -211,13 +212,14 @@ class HttpClient:
             self.counters.failed("timeout")
             raise TransientError(
                 f"{where}: no whole answer within {self._policy.timeout_ns / SECOND:g} s",
+                hint=_UNREACHED,
                 case="timeout",
             ) from None
         except self._httpx.HTTPError as error:
             self.counters.failed("connection")
             # The library's own message may show the address with its parameters.
             reason = redacted(str(error), self.secrets) or type(error).__name__
-            raise TransientError(f"{where}: {shown(reason)}") from None
+            raise TransientError(f"{where}: {shown(reason)}", hint=_UNREACHED) from None
         except self._httpx.InvalidURL as error:
             raise SourceError(f"{where}: {type(error).__name__}", permanent=True) from None
 

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from mirrorcore.clock import Clock
 from mirrorcore.data_sources.fundamental.json_mapping import JsonSeries
@@ -113,8 +113,16 @@ def _fear_greed(opening: Opening, *, name: str = "fear_greed") -> PolledSource:
     return fear_greed.FearGreedSource(http=http, clock=opening.clock, name=name)
 
 
-def _feed(opening: Opening, *, url: str, name: str = "") -> PolledSource:
+def _parts_of(url: str) -> SplitResult:
+    """The parts of a whole address; UsageError where it is none."""
     parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{url!r} is no address", hint="write https://host/path")
+    return parts
+
+
+def _feed(opening: Opening, *, url: str, name: str = "") -> PolledSource:
+    parts = _parts_of(url)
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     http = opening.client(
         f"{parts.scheme}://{parts.netloc}", FEED_PER_MINUTE, follow=True, policy=FEED_POLICY
@@ -173,7 +181,7 @@ def _json(
             hint="give key together with key_parameter or key_header",
         )
     secrets = [opening.secret(key)] if key else []
-    parts = urlsplit(url)
+    parts = _parts_of(url)
     http = opening.client(f"{parts.scheme}://{parts.netloc}", JSON_PER_MINUTE, *secrets)
     return JsonSource(
         parts.path,

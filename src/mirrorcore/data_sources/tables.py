@@ -29,7 +29,8 @@ _NO_TIME = -1
 _SHOWN = 80
 """Characters of a cell that are told; a file that is no table has longer ones."""
 
-_RENAME = 'rename them, or from Python RecordedSource(columns={"time": "Date"})'
+_SEPARATORS = ";\t|"
+"""Between the columns of a text file whose first line has no comma."""
 
 
 class Table:
@@ -44,9 +45,10 @@ class Table:
         return len(self._frame)
 
     def columns(
-        self, wanted: Sequence[str], mapping: Mapping[str, str], *, hint: str = _RENAME
+        self, wanted: Sequence[str], mapping: Mapping[str, str], *, hint: str = ""
     ) -> dict[str, str]:
-        """The file's own name of each wanted column; ``hint`` says how they are named otherwise.
+        """The file's own name of each wanted column; ``hint`` says how they are named otherwise
+        than by ``--column``.
 
         Names are the same in any case and with any blanks around them.
 
@@ -63,6 +65,10 @@ class Table:
             match = next((one for n in names if (one := self._own_name(n)) is not None), None)
             if match is None:
                 missing.append(" or ".join(names))
+                hint = hint or (
+                    f"say what the file calls it, as in --column {name}=NAME of "
+                    "'mirrorcore data check' and 'data import'; a run reads what import makes"
+                )
             else:
                 found[name] = match
         if missing:
@@ -90,7 +96,11 @@ class Table:
         """Keep the rows whose columns have these values: one series of a long table."""
         import polars as pl
 
-        names = self.columns(tuple(conditions), {name: name for name in conditions})
+        names = self.columns(
+            tuple(conditions),
+            {name: name for name in conditions},
+            hint="where names columns of the file and the value each must have",
+        )
         for name, value in conditions.items():
             self._frame = self._frame.filter(pl.col(names[name]).cast(pl.String) == value)
         self.faults = np.zeros(len(self._frame), np.int8)
@@ -275,7 +285,8 @@ class Table:
         else:
             raise DataError(
                 f"{where} holds {column.dtype}, not times",
-                hint='rename it, or from Python RecordedSource(columns={"time": "Date"})',
+                hint="write them as 2025-04-03T17:05:00 (UTC) or as whole epoch numbers, or name "
+                "another column, as in --column time=NAME of 'mirrorcore data import'",
             )
         return result
 
@@ -316,6 +327,16 @@ def _dates(column: pl.Series) -> pl.Series:
         return pl.Series(column.name, [None] * len(column), pl.Datetime("ns"))
 
 
+def _separator(path: Path) -> str:
+    """What stands between the columns of a text file: a comma, unless its first line has none."""
+    import polars as pl
+
+    names = pl.read_csv(path, infer_schema=False, n_rows=0).columns
+    if len(names) > 1:
+        return ","
+    return next((one for one in _SEPARATORS if one in names[0]), ",")
+
+
 def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
@@ -331,7 +352,7 @@ def _read(path: Path) -> pl.DataFrame:
             return pl.read_ndjson(path, infer_schema_length=None)
         if name.endswith(".json"):
             return pl.read_json(path, infer_schema_length=None)
-        return pl.read_csv(path, infer_schema=False)
+        return pl.read_csv(path, infer_schema=False, separator=_separator(path))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(

@@ -202,6 +202,7 @@ def require_weekly_opening(times: Ints, *, where: str) -> None:
     raise DataError(
         f"{where}: the week opens on {day} at {opening[1]:02d}:00, expected Sunday 21:00 or 22:00 "
         f"UTC; the times look shifted by about {shift:+d} h",
-        hint="convert the file to UTC (times are the open of the candle), or describe other "
-        "trading hours for the instrument",
+        hint="make a file in UTC (times are the open of the candle) with 'mirrorcore data import': "
+        "--zone says whose clock its times are, --ahead how far they run before that; or describe "
+        "other trading hours for the instrument",
     )

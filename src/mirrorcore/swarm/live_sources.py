@@ -69,8 +69,10 @@ def open_sources(
         try:
             source = opener.open(entry)
         except (UsageError, ValueError, TypeError) as error:
-            hint = error.hint if isinstance(error, MirrorCoreError) else "check its parameters"
-            raise ConfigError(f"source {entry.label}: {error}", hint=hint) from None
+            told, hint = str(error), "check its parameters"
+            if isinstance(error, MirrorCoreError):
+                told, hint = error.message, error.hint
+            raise ConfigError(f"source {entry.label}: {told}", hint=hint) from None
         found.setdefault(source.spec.category, []).append(source)
     return found
 

@@ -127,6 +127,11 @@ class Connection:
             await client.close()
 
 
+def require_venue(venue: str) -> None:
+    """UsageError where CCXT knows no such venue, MirrorCoreError where CCXT is not installed."""
+    _class_of(venue)
+
+
 def _class_of(venue: str) -> Any:
     try:
         import ccxt.pro

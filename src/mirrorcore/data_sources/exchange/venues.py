@@ -67,7 +67,7 @@ def local_addresses(venue: str, base: str) -> dict[str, Any]:
     if venue != "binance":
         raise UsageError(
             f"the local exchange does not speak the protocol of {venue}",
-            hint="leave exchange.url out, or set exchange.venue to binance",
+            hint="leave the address out (--url, or url in the config), or name the venue binance",
         )
     http = base.rstrip("/")
     socket = "ws" + http.removeprefix("http")

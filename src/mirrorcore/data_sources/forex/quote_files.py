@@ -217,7 +217,8 @@ def _layout(table: Table, file: QuoteFile) -> dict[str, str]:
             f"length {'was' if file.bar_ns else 'was not'} given",
             hint="give bars their length and ticks none",
         )
-    names = table.columns(wanted, {})
+    hint = "" if layout == "one" else f"name them in the file itself: {', '.join(wanted)}"
+    names = table.columns(wanted, {}, hint=hint)
     for name in ("bid_size", "ask_size"):
         if layout != "one" and table.has(name):
             names |= table.columns([name], {})
@@ -238,8 +239,8 @@ def require_unit(prices: Floats, file: QuoteFile) -> None:
         points = usual_points(file.symbol)
         raise DataError(
             f"{file.path}: prices such as {prices[0]:g} look like whole points of {file.symbol}",
-            hint=f"say how many decimals they have: points={points} makes this one "
-            f"{prices[0] / 10.0**points:g}",
+            hint=f"say how many decimals they have: --points {points} of 'mirrorcore data import' "
+            f"makes this one {prices[0] / 10.0**points:g}",
         )
 
 

@@ -37,7 +37,8 @@ def read_calendar(path: Path) -> list[CalendarEntry]:
     if not path.is_file():
         raise DataError(f"there is no calendar {path}", hint="check the path")
     table = Table(path)
-    names = table.columns(_COLUMNS, {name: name for name in _COLUMNS})
+    hint = f"name them in the file itself: a calendar has {', '.join(_COLUMNS)}"
+    names = table.columns(_COLUMNS, {name: name for name in _COLUMNS}, hint=hint)
     at = _instants(table, names["at"], days_end=False)
     announced = _instants(table, names["announced"], days_end=True)
     amounts = table.amounts(names["amount"])
@@ -107,7 +108,8 @@ class SupplyTable:
     def __init__(self, path: Path) -> None:
         table = Table(path)
         wanted = ("symbol", "released", "supply")
-        names = table.columns(wanted, {name: name for name in wanted})
+        hint = f"name them in the file itself: a table of supply has {', '.join(wanted)}"
+        names = table.columns(wanted, {name: name for name in wanted}, hint=hint)
         released = _instants(table, names["released"], days_end=True)
         supplies = table.amounts(names["supply"])
         symbols = table.texts(names["symbol"])

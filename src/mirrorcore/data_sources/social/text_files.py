@@ -51,7 +51,8 @@ def read_texts(file: TextFile, report: IntakeReport) -> list[Text]:
     wanted = {"time": file.time, "title": file.title}
     if file.link is not None:
         wanted["link"] = file.link
-    names = table.columns(tuple(wanted), wanted)
+    hint = "name them in the file itself: its columns are time, title and, if there is one, link"
+    names = table.columns(tuple(wanted), wanted, hint=hint)
     times = table.times(names["time"], unit=None)
     titles = table.texts(names["title"])
     links = table.texts(names["link"]) if file.link is not None else [""] * len(table)

@@ -74,9 +74,9 @@ def register(app: typer.Typer) -> None:
 
 def fetch(session: Session, what: FetchOptions, source: _SOURCE, name: _NAMES = None) -> Answer:
     """Fetch history into files a backtest reads; a call that was killed is gone on with."""
-    from mirrorcore.data_sources.services import SERVICES
+    from mirrorcore.config.source_params import PARAMS
 
-    if source in [one.name for one in SERVICES]:
+    if source in PARAMS:  # a service; a venue has a name of its own
         return _fetch_series(session, source, name or [], what)
     return _fetch_candles(session, source, name or [], what)
 
@@ -93,12 +93,14 @@ def server(url: str | None) -> str:
 def _fetch_candles(session: Session, venue: str, names: list[str], what: FetchOptions) -> Answer:
     from mirrorcore.clock import wall_now
     from mirrorcore.data_sources.checking import Reading, check_file
+    from mirrorcore.data_sources.exchange.client import require_venue
     from mirrorcore.data_sources.fetching.candles import CandleFetch, fetch_candles
     from mirrorcore.data_sources.fetching.venue_candles import VenueCandles
     from mirrorcore.data_sources.importing import parse_symbol
     from mirrorcore.market.timeframe import parse_timeframe
 
     if not names:
+        require_venue(venue)
         raise UsageError(
             f"no symbol of {venue} was named", hint=f"as in mirrorcore data fetch {venue} BTC/USDT"
         )

@@ -88,6 +88,7 @@ def record(
 ) -> Answer:
     """Record a live source to a file, which 'data check' reads; Ctrl-C ends it."""
     require_seconds(seconds)
+    from mirrorcore.config.source_params import PARAMS
     from mirrorcore.data_sources.services import SERVICES
 
     words, base = name or [], server(url)
@@ -108,17 +109,37 @@ def record(
         opened: StreamSource | PolledSource = _chain(words, base)
     elif service:
         opened = _service(source, words, base)
+    elif source in PARAMS:
+        raise UsageError(
+            f"{source} cannot be recorded from a command line",
+            hint="a live run reads it: name it under [[sources]] of a configuration",
+        )
     else:
         from mirrorcore.data_sources.exchange import ExchangeSource
 
+        wanted = [part.strip() for part in kinds.split(",") if part.strip()]
+        _require_length(wanted, timeframe)
         opened = ExchangeSource(
             source,
             _symbols(source, words),
-            kinds=[part.strip() for part in kinds.split(",") if part.strip()],
+            kinds=wanted,
             bar_ns=_bar_ns(timeframe),
             url=base or None,
         )
     return _record_records(session, opened, out, seconds)
+
+
+def _require_length(kinds: list[str], timeframe: str | None) -> None:
+    """UsageError where candles have no length, or a length no candles."""
+    if "bar" in kinds and timeframe is None:
+        raise UsageError(
+            "--kinds bar does not say how long a candle is", hint="add it, as in --timeframe 1m"
+        )
+    if "bar" not in kinds and timeframe is not None:
+        raise UsageError(
+            "--timeframe is of candles, and --kinds names none",
+            hint=f"leave --timeframe out, or write --kinds {','.join([*kinds, 'bar'])}",
+        )
 
 
 def _bar_ns(timeframe: str | None) -> int:
@@ -133,10 +154,12 @@ def _bar_ns(timeframe: str | None) -> int:
 
 
 def _symbols(venue: str, words: list[str]) -> list[str]:
+    from mirrorcore.data_sources.exchange.client import require_venue
     from mirrorcore.data_sources.importing import parse_symbol
 
     found = [parse_symbol(part) for word in words for part in word.split(",")]
     if not found:
+        require_venue(venue)
         raise UsageError(
             f"no symbol of {venue} was named",
             hint=f"as in mirrorcore data record {venue} BTC/USDT --out FILE",
