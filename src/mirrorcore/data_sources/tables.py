@@ -1,4 +1,4 @@
-"""Tables from parquet, feather (arrow), CSV or JSON as numpy columns, with what could not be read.
+"""Tables of files as numpy columns, with what could not be read.
 
 polars does the reading and is imported when a file is opened. Text is parsed here, not guessed:
 ``.``, an empty cell or ``null`` is a missing value and never zero.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mirrorcore.data_sources.table_files import read_frame
 from mirrorcore.errors import DataError
 from mirrorcore.market.bar_rules import Cases
 from mirrorcore.market.block import Bools, Floats, Ints
@@ -29,16 +30,13 @@ _NO_TIME = -1
 _SHOWN = 80
 """Characters of a cell that are told; a file that is no table has longer ones."""
 
-_SEPARATORS = ";\t|"
-"""Between the columns of a text file whose first line has no comma."""
-
 
 class Table:
     """One file, read whole; columns are converted when asked for."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._frame = _read(path)
+        self._frame = read_frame(path)
         self.faults: Cases = np.zeros(len(self._frame), np.int8)
 
     def __len__(self) -> int:
@@ -325,37 +323,3 @@ def _dates(column: pl.Series) -> pl.Series:
     except pl.exceptions.PolarsError:
         # No format fits the first cells: every cell is reported as no time.
         return pl.Series(column.name, [None] * len(column), pl.Datetime("ns"))
-
-
-def _separator(path: Path) -> str:
-    """What stands between the columns of a text file: a comma, unless its first line has none."""
-    import polars as pl
-
-    names = pl.read_csv(path, infer_schema=False, n_rows=0).columns
-    if len(names) > 1:
-        return ","
-    return next((one for one in _SEPARATORS if one in names[0]), ",")
-
-
-def _read(path: Path) -> pl.DataFrame:
-    import polars as pl
-
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty (0 bytes)", hint="fetch or convert it again")
-    name = path.name.lower()
-    try:
-        if name.endswith(".parquet"):
-            return pl.read_parquet(path)
-        if name.endswith((".feather", ".arrow", ".ipc")):
-            return pl.read_ipc(path)
-        if name.endswith((".jsonl", ".ndjson")):
-            return pl.read_ndjson(path, infer_schema_length=None)
-        if name.endswith(".json"):
-            return pl.read_json(path, infer_schema_length=None)
-        return pl.read_csv(path, infer_schema=False, separator=_separator(path))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DataError(
-            f"{path}: the file cannot be read, it may be cut off or of another format ({reason})",
-            hint="fetch or convert it again",
-        ) from error
