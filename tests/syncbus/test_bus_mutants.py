@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from mirrorcore.clock import SECOND, VirtualClock
+import pytest
+
+from mirrorcore.clock import SECOND, VirtualClock, VirtualTimeLoop
 from mirrorcore.syncbus import (
     AgentHandle,
     AgentPolicy,
@@ -152,3 +155,98 @@ def test_an_agent_interrupted_by_a_signal_is_limited_in_the_rest_of_its_turn() -
     bus.settle()
     assert bus.read("reader").state == {"x": 1}
     assert bus.statistics("reader").failures == 1
+
+
+def test_who_fails_in_a_message_hears_no_state_after_it_in_the_same_turn() -> None:
+    bus = make()
+    source = bus.register("source")
+    seen: list[Any] = []
+
+    def on_message(_: Any) -> None:
+        raise ValueError("no")
+
+    bus.register(
+        "reader",
+        interests=["source"],
+        on_message=on_message,
+        on_update=seen.append,
+        policy=AgentPolicy(breaker=BreakerPolicy(consecutive=1)),
+    )
+    source.publish({"x": 1})
+    bus.send("reader", "hello")
+    bus.settle()
+    assert bus.status("reader") == "isolated"
+    assert seen == []
+
+
+def test_readers_who_missed_nothing_get_one_and_the_same_update() -> None:
+    bus = make()
+    source = bus.register("source")
+    seen: list[Update] = []
+    for name in ("a", "b", "c"):
+        bus.register(name, interests=["source"], on_update=seen.append)
+    for number in range(3):
+        source.publish({"x": float(number)})
+        bus.settle()
+        assert len({id(update) for update in seen[-3:]}) == 1
+        assert seen[-1] is bus._registry.source("source").newest
+
+
+def test_a_signal_given_in_an_eager_call_of_nobodys_publish_is_heard() -> None:
+    """Whoever published is no agent, so there is nobody to interrupt for it."""
+    bus = make()
+    source = bus.register("source")
+    heard: list[Any] = []
+    bus.register("other", on_signal=heard.append)
+    bus.register(
+        "eager",
+        interests=[Interest("source", mode="eager")],
+        on_update=lambda _: bus.signal("other", "hear"),
+    )
+    source.publish({"x": 1})
+    bus.settle()
+    assert heard == ["hear"]
+    assert bus.statistics("eager").failures == 0
+
+
+def test_what_an_agent_publishes_between_its_steps_is_held_back_no_longer() -> None:
+    """Where ticks admit what waiting handlers do, each step of them alone is held back."""
+    clock = VirtualClock(0)
+    bus = SyncBus(clock, admission="tick")
+
+    async def on_tick(_: Any) -> None:
+        for _ in range(2):
+            await asyncio.sleep(0.1)
+            handle.publish({"held": True})
+
+    handle = bus.register("a", on_tick=on_tick)
+    loop = VirtualTimeLoop(clock)
+
+    async def main() -> None:
+        bus.tick(None)
+        loop.call_later(0.15, lambda: handle.publish({"at_once": True}))
+        await asyncio.sleep(0.16)
+        assert dict(bus.read("a").state) == {"at_once": True}
+        await bus.wait_quiet(SECOND)
+        bus.admit()
+        assert dict(bus.read("a").state) == {"at_once": True, "held": True}
+
+    loop.run_until_complete(main())
+    loop.close()
+
+
+def test_the_operators_interrupt_passes_through_a_coroutine_that_is_closed() -> None:
+    """No loop runs, so the handler that waits is closed at once; on its way out Ctrl-C comes."""
+    bus = make()
+    source = bus.register("source")
+
+    async def on_update(_: Any) -> None:
+        try:
+            await asyncio.sleep(1)
+        finally:
+            raise KeyboardInterrupt
+
+    bus.register("reader", interests=["source"], on_update=on_update)
+    source.publish({"x": 1})
+    with pytest.raises(KeyboardInterrupt):
+        bus.settle()
