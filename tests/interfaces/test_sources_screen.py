@@ -45,6 +45,7 @@ def test_every_counter_is_there_by_its_name() -> None:
         ["replayed", "12"],
         ["reconnects", "22"],
         ["stale", "24"],
+        ["skew_alarms", "25"],
         ["skew", "-10 ms"],
         ["faults", "crash 1, timeout 23"],
     ]

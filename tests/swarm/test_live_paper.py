@@ -179,10 +179,13 @@ def test_a_venue_that_only_sends_pages_ends_a_run_before_it_begins(tmp_path: Pat
 
 def test_a_symbol_that_falls_silent_is_halted_in_the_journal(tmp_path: Path) -> None:
     silence = Fault(kind="stale", at=0.5, seconds=10.0, target="btcusdt")
-    _, recorded, _ = traded(tmp_path, [silence], **{"exchange.stale_after": "1s"})
+    ended, recorded, _ = traded(tmp_path, [silence], **{"exchange.stale_after": "1s"})
     with JournalReader(recorded.journal) as reader:
         told = [dict(entry.body["causes"]) for entry in reader.entries("halts")]
     assert {0: "stale"} in told
+    (remark,) = [one for one in ended.outcome.results.warnings if "took no new risk" in one]
+    assert remark.startswith("BTC/USDT took no new risk in ")
+    assert remark.endswith(" ticks: stale")
     again = rerun(recorded)
     assert again.same
     repeated = RunRegistry(tmp_path).find(again.outcome.run_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -191,6 +192,8 @@ class _Session:
         self._watch = watch
         self._shown = shown
         self._runners: Sequence[SourceRunner] = ()
+        self._held: Counter[tuple[int, str]] = Counter()  # ticks by (symbol, cause)
+        self._ticked = 0
 
     async def trade(self, warm: Progress | None) -> None:
         run, history = self._run, self._history
@@ -228,6 +231,15 @@ class _Session:
             finally:
                 self.health, self.late = market.health(), market.late
                 self.bars = market.bar_counts
+                self._tell_held()
+
+    def _tell_held(self) -> None:
+        """How long symbols took no new risk, for the report: no limit bit where none was sized."""
+        names = self._run.swarm.context.symbols
+        for (symbol, cause), ticks in sorted(self._held.items()):
+            self._run.warnings.append(
+                f"{names[symbol]} took no new risk in {ticks:,} of {self._ticked:,} ticks: {cause}"
+            )
 
     def _unexpected(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A callback of a client's own failed, where nobody waits for it: its sockets are dead,
@@ -260,6 +272,8 @@ class _Session:
                     run.scribe.halts(tick.block.index, run.engine.halted)
                 run.scribe.inputs(tick.block)
                 await run.engine.run(tick.block, pace)
+                self._ticked += 1
+                self._held.update(run.engine.halted.items())
                 run.control.changed()
                 if self._watch is not None:
                     self._watch(onlooker.look())

@@ -56,6 +56,7 @@ def _told(one: SourceHealth) -> dict[str, str]:
         "replayed": one.replayed,
         "reconnects": one.reconnects,
         "stale": one.stale,
+        "skew_alarms": one.skew_alarms,
     }
     faults = ", ".join(f"{case} {count}" for case, count in sorted(one.faults.items()))
     return {
