@@ -25,6 +25,7 @@ from mirrorcore.interfaces.api.origins import Names, reached_at
 from mirrorcore.interfaces.api.page import INDEX, read_page
 from mirrorcore.interfaces.api.problems import Problem, encode
 from mirrorcore.interfaces.live.hub import Hub
+from mirrorcore.trading.gateway import Gateway
 
 
 class Time:
@@ -323,6 +324,24 @@ def test_readiness_has_reasons(top: dict[str, Any], reasons: list[str]) -> None:
     sick = picture()
     sick.tables["src"]["venue"] = {"ok": False}
     assert pulse.unready(idle, sick) == ["source_not_ok"]
+
+
+def test_what_is_known_of_a_swarm_that_is_held_up_goes_before_its_last_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For how long it has owed an answer, and that a stop has closed its gateway since."""
+    owed = 0.0
+    monkeypatch.setattr(pulse.Pulse, "silent_s", property(lambda _: owed))
+    gateway = Gateway()
+    better = pulse.aside(pulse.Pulse(Future), gateway)
+    shown = {"gw": "active", "gw_reason": "", "held": 0}
+    assert better(shown) == {}
+    owed = 3.9
+    assert better(shown) == {"held": 3}
+    gateway.latch("the operator's")
+    assert better(shown) == {"held": 3, "gw": "halted", "gw_reason": "the operator's"}
+    owed = 1.9
+    assert better({**shown, "gw": "halted", "gw_reason": "a drawdown"}) == {}
 
 
 def test_a_swarm_that_owes_an_answer_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
