@@ -44,11 +44,12 @@ INK = """selector => {
 class Served:
     """`mirrorcore run` in a process of its own, that can be killed."""
 
-    def __init__(self, runs: Path, port: int, log: Path) -> None:
+    def __init__(self, runs: Path, port: int, log: Path, *more: str) -> None:
         self.runs = runs
         arguments = (
             "run", "--runs", str(runs), "--port", str(port), "--symbols", "3", "--speed", "900",
             "--warmup", "1d", "--bars", "100000", "--seconds", "0", "--no-report",
+            *more,
         )  # fmt: skip
         with log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -84,8 +85,8 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, port: int = 0) -> Iterator[Served]:
-    one = Served(folder / "runs", port, folder / "said.txt")
+def served(folder: Path, port: int = 0, *more: str) -> Iterator[Served]:
+    one = Served(folder / "runs", port, folder / "said.txt", *more)
     try:
         yield one
     finally:
@@ -145,6 +146,54 @@ def test_a_server_that_is_killed_and_the_next_one(chromium: Any, tmp_path: Path)
                 page.locator("#banner", has_text="the run is over").wait_for()
                 assert "ended" in dashboard.text("#top")
                 assert not [one for one in dashboard.said if "ERR_CONNECTION" not in one]
+
+
+HOLDER = """
+import os
+
+from mirrorcore import BaseAgent
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Holder(BaseAgent):
+    async def _analyze(self, data):
+        if os.path.exists(HERE + "/hold"):
+            os.close(os.open(HERE + "/pipe", os.O_RDONLY))  # in C, until somebody writes
+        return {"signal": {}}
+"""
+
+
+def test_a_swarm_that_an_agent_holds_up_is_told_from_a_live_one(
+    chromium: Any, tmp_path: Path
+) -> None:
+    """Once a bug: its server answered for it, so that it was live, healthy and its gateway open."""
+    (tmp_path / "holder.py").write_text(HOLDER)
+    settings = '[[agent]]\nid = "Holder"\nfile = "holder.py"\ninterests = ["technical"]\n'
+    (tmp_path / "held.toml").write_text(settings)
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        served(tmp_path, 0, "--config", str(tmp_path / "held.toml")) as swarm,
+        Dashboard(chromium, swarm.port, swarm.token()) as dashboard,
+    ):
+        page = dashboard.page
+        dashboard.after_frames(3)
+        (tmp_path / "hold").touch()
+        page.locator("#banner", has_text="the swarm has not answered for").wait_for()
+        assert "held up" in dashboard.text("#top")
+        shown = page.locator("#grid .grid-row:not([hidden])")
+        old = page.locator("#grid .grid-row.stale:not([hidden])")
+        until(lambda: shown.count() == old.count() > 9, "what is old looks old")
+        assert "gateway active" in " ".join(dashboard.text("#top").split())
+        page.keyboard.down("F10")
+        until(lambda: "halted: emergency stop" in dashboard.text("#top"), "the gateway is closed")
+        page.keyboard.up("F10")
+        until(lambda: "Holder holds it up" in dashboard.text("#bottom .result"), "it is named")
+        (tmp_path / "hold").unlink()
+        with (tmp_path / "pipe").open("w"):
+            dashboard.until("window.mirrorcore.link.state() === 'live'", "it goes on", 20)
+        until(lambda: page.locator("#banner").is_hidden(), "nothing is wrong any more")
+        assert dashboard.state("top.gw") == "halted"
 
 
 def ages(dashboard: Dashboard) -> list[str]:
