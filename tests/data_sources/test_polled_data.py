@@ -63,6 +63,9 @@ def test_every_real_macro_series_is_read_and_none_is_rejected() -> None:
         processor.judge_series(channel.name, "*", channel.columns, source=name)
         rejected[name] = processor.report.total(Action.REJECT, name)
     assert sum(rejected.values()) == 0, rejected
+    assert processor.report.total(Action.REJECT) == 0
+    holes = [n for (_, case), n in processor.report.counts.items() if case is Case.SERIES_HOLE]
+    assert sum(holes) == pl.read_parquet(MACRO)["value"].null_count() == 584
 
 
 def test_a_real_series_is_unknown_before_its_lag_and_the_future_changes_nothing(
@@ -212,4 +215,5 @@ def test_the_real_network_of_a_day_is_known_a_day_later(column: str, series: str
     assert bool(verdict.accepted.all())
     assert (channel.columns.ts_avail == channel.columns.ts_event + DAY).all()
     absent = pl.read_parquet(path)[column].null_count()
-    assert int(np.isnan(channel.columns.value).sum()) == absent, "missing stays missing"
+    assert len(channel.columns) == len(pl.read_parquet(path)) - absent, "missing is no value"
+    assert report.counts.get((channel.label, Case.SERIES_HOLE), 0) == absent

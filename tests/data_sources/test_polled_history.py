@@ -69,17 +69,46 @@ def test_a_history_comes_back_from_its_file_as_it_became_known(tmp_path: Path) -
     source = RecordedSource(candles(tmp_path), series=[file])
     assert [available for available, _ in known(source, "macro.us_cpi")] == [
         "2024-01-03T13:30",
-        "2024-01-06T13:30",
+        "2024-01-08T13:30",
         "2024-01-10T13:30",
     ]
-    values = [value for _, value in known(source, "macro.us_cpi")]
-    assert values[0] == 306.7, "first vintage"
-    assert np.isnan(values[1]), "missing, not zero"
-    assert values[2] == 309.7
-    # The correction of December came after January's figure was out: it is history, not news.
-    assert source.verdicts.counts["fred.parquet:macro.us_cpi", Case.OLD_VINTAGE] == 1
+    assert [value for _, value in known(source, "macro.us_cpi")] == [306.7, 308.7, 309.7]
+    assert source.verdicts.counts["fred.parquet:macro.us_cpi", Case.SERIES_HOLE] == 1
     assert source.verdicts.counts["fred.parquet:macro.us_cpi", Case.NEW_VINTAGE] == 1
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_correction_after_the_next_figure_is_history(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(
+        "date,released,value\n"
+        "2023-12-01,2024-01-03T13:30:00Z,1\n"
+        "2024-01-01,2024-01-06T13:30:00Z,2\n"
+        "2023-12-01,2024-01-08T13:30:00Z,3\n"
+    )
+    file = SeriesFile(path, "macro.x", released="released")
+    source = RecordedSource(candles(tmp_path), series=[file])
+    assert [value for _, value in known(source, "macro.x")] == [1.0, 2.0]
+    assert source.verdicts.counts["x.csv:macro.x", Case.OLD_VINTAGE] == 1
+
+
+@pytest.mark.parametrize("hole", ["", ".", "null"])
+def test_a_hole_in_a_series_leaves_what_is_known_and_is_told(tmp_path: Path, hole: str) -> None:
+    path = tmp_path / "fear.csv"
+    path.write_text(f"date,value\n2024-01-01,40\n2024-01-02,{hole}\n2024-01-03,42\n")
+    source = RecordedSource(candles(tmp_path), series=[SeriesFile(path, "sentiment.x")])
+    assert known(source, "sentiment.x") == [("2024-01-01T00:00", 40.0), ("2024-01-03T00:00", 42.0)]
+    assert source.verdicts.seen["fear.csv:sentiment.x"] == 3
+    assert source.verdicts.counts["fear.csv:sentiment.x", Case.SERIES_HOLE] == 1
+    assert source.verdicts.rejected_share("fear.csv:sentiment.x") == 0
+
+
+def test_a_number_that_is_none_is_refused_and_no_hole(tmp_path: Path) -> None:
+    path = tmp_path / "fear.csv"
+    path.write_text("date,value\n2024-01-01,40\n2024-01-02,nan\n2024-01-03,42\n")
+    source = RecordedSource(candles(tmp_path), series=[SeriesFile(path, "sentiment.x")])
+    assert [value for _, value in known(source, "sentiment.x")] == [40.0, 42.0]
+    assert source.verdicts.counts["fear.csv:sentiment.x", Case.NOT_FINITE] == 1
 
 
 def test_rows_in_any_order_give_the_same_replay(tmp_path: Path) -> None:

@@ -239,10 +239,7 @@ def test_rates_of_several_currencies_come_in_one_request() -> None:
         return [first, unchanged, told(list(await source.collect()))]
 
     first, unchanged, later = ecb(world, ask, "usd", "jpy")
-    assert [(r.series, r.value) for r in first] == [
-        ("macro.eur_usd", 1.09),
-        ("macro.eur_jpy", None),
-    ]
+    assert [(r.series, r.value) for r in first] == [("macro.eur_usd", 1.09)], "NaN is no news"
     assert unchanged == []
     assert later == [("2024-06-03T14:05", "2024-06-03", 1.0842, False)]
     assert "D.USD+JPY.EUR.SP00.A" in world.asked[0].path
@@ -316,15 +313,31 @@ def test_asking_again_tells_each_change_once(answers: list[dict[int, float | Non
     for number, answer in enumerate(answers):
         first = not known.knows("macro.x", "*")
         found = known.fresh("macro.x", "*", list(answer.items()), now=100 + number)
-        changed = {e: v for e, v in answer.items() if e not in said or said[e] != v}
-        if first and answer:
-            changed = {e: v for e, v in changed.items() if e == max(answer)}
+        told = {e: v for e, v in answer.items() if v is not None}
+        changed = {e: v for e, v in told.items() if e not in said or said[e] != v}
+        if first and told:
+            changed = {e: v for e, v in changed.items() if e == max(told)}
         assert {r.ts_event: r.value for r in found} == changed
         assert [r.ts_event for r in found] == sorted(changed)
         for record in found:
-            was = said.get(record.ts_event)
-            assert bool(record.flags & Flag.REVISED) == (was is not None)
-        said.update(answer)
+            assert bool(record.flags & Flag.REVISED) == (record.ts_event in said)
+        said.update(told)
+
+
+def test_a_missing_value_takes_nothing_back() -> None:
+    """Neither in the first answer, nor in a later one, nor in place of a value that was told."""
+    known = KnownValues("s")
+    day = [at("2026-11-24") + n * DAY for n in range(3)]
+
+    def told(*values: tuple[int, float | None]) -> list[tuple[int, float | None, int]]:
+        found = known.fresh("macro.vix", "*", values, now=day[2])
+        return [(record.ts_event, record.value, record.flags) for record in found]
+
+    assert told((day[2], None)) == []
+    assert told((day[0], 18.0), (day[1], 17.5), (day[2], None)) == [(day[1], 17.5, Flag.NONE)]
+    assert told((day[1], None), (day[2], None)) == []
+    assert told((day[1], 17.5), (day[2], 16.0)) == [(day[2], 16.0, Flag.NONE)]
+    assert told((day[2], 16.5)) == [(day[2], 16.5, Flag.REVISED)]
 
 
 def test_the_validator_takes_a_history_as_it_is() -> None:

@@ -369,17 +369,16 @@ def daily(tmp_path: Path) -> SeriesFile:
     return SeriesFile(path, "sentiment.fear_greed", lag_ns=clock.DAY, where={"series": "FNG"})
 
 
-def test_a_side_channel_is_known_after_its_lag_and_missing_is_missing(tmp_path: Path) -> None:
+def test_a_side_channel_is_known_after_its_lag_and_a_hole_in_it_is_no_news(tmp_path: Path) -> None:
     path = write(tmp_path / "BTCUSDT_1h.parquet", candles(60, bar_ns=clock.HOUR))
     source = RecordedSource(path, series=[daily(tmp_path)])
     (block,) = source.blocks()
     series = block.series["sentiment.fear_greed"]
-    known = np.searchsorted(block.ts, [START + clock.DAY, START + 2 * clock.DAY])
-    assert (series.value[: known[0]] == 20).all()
-    assert (series.known_at[: known[0]] == START).all()
-    assert np.isnan(series.value[known[0] : known[1]]).all()
-    assert (series.known_at[known[0] : known[1]] == START + clock.DAY).all()
-    assert (series.value[known[1] :] == 60).all()
+    known = int(np.searchsorted(block.ts, START + 2 * clock.DAY))
+    assert (series.value[:known] == 20).all()
+    assert (series.known_at[:known] == START).all(), "the value ages"
+    assert (series.value[known:] == 60).all()
+    assert source.verdicts.counts["fng.parquet:sentiment.fear_greed", Case.SERIES_HOLE] == 1
     assert source.digest() != RecordedSource(path).digest()
 
 

@@ -31,7 +31,7 @@ class KnownValues:
     def __init__(self, source: str, *, kept: int = 4096) -> None:
         self._source = source
         self._kept = kept
-        self._known: dict[tuple[str, str], dict[int, float | None]] = {}
+        self._known: dict[tuple[str, str], dict[int, float]] = {}
 
     def fresh(
         self, series: str, symbol: str, values: Iterable[tuple[int, float | None]], now: int
@@ -40,15 +40,16 @@ class KnownValues:
 
         Of the very first answer that is its newest value alone: whatever is older was superseded
         before we began to listen. All of it is available from ``now``, when we came to know it.
+        A missing value is no news: it takes back nothing that is known.
         """
-        rows = sorted(values, key=_event)
+        rows = sorted((event, value) for event, value in values if value is not None)
         first = not self.knows(series, symbol)
         known = self._known.setdefault((series, symbol), {})
         found = []
         for event, value in rows:
-            if event in known and known[event] == value:
+            if known.get(event) == value:
                 continue
-            revised = known.get(event) is not None
+            revised = event in known
             known[event] = value
             if not first or event == rows[-1][0]:
                 flags = Flag.REVISED if revised else Flag.NONE
@@ -102,7 +103,3 @@ def published(source: str, series: str, symbol: str, values: Sequence[Dated]) ->
             )
         )
     return found
-
-
-def _event(row: tuple[int, float | None]) -> int:
-    return row[0]

@@ -66,7 +66,8 @@ def read_series(
 ) -> SideChannel:
     """A side channel, parsed, not yet judged; unreadable rows are counted in ``report``.
 
-    Where a series begins before 1990 it is read from there on: no market of ours is older.
+    A row without a value is no observation: what was known before it stays known. Where a series
+    begins before 1990 it is read from there on: no market of ours is older.
 
     Raises
     ------
@@ -93,7 +94,8 @@ def read_series(
     hint = 'name the file\'s own under [[market.series]]: time = "…", value = "…"'
     names = table.columns(tuple(wanted), wanted, hint=hint)
     times = table.times(names["time"], unit=unit, early=True)
-    values = table.numbers(names["value"], missing_is_fault=False)
+    values = table.numbers(names["value"], missing=Case.SERIES_HOLE)
+    table.note(np.isnan(values), Case.NOT_FINITE)
     public = times if file.released is None else _released(table, names["released"], unit)
     rows = np.flatnonzero(table.faults == Case.NONE)
     label = f"{file.path.name}:{file.name}"

@@ -103,8 +103,11 @@ class Table:
             self._frame = self._frame.filter(pl.col(names[name]).cast(pl.String) == value)
         self.faults = np.zeros(len(self._frame), np.int8)
 
-    def numbers(self, name: str, *, missing_is_fault: bool = True) -> Floats:
-        """A column as float64; NaN where it is missing or no number, noted in ``faults``."""
+    def numbers(self, name: str, *, missing: Case = Case.MISSING_VALUE) -> Floats:
+        """A column as float64; NaN where it is missing or no number, noted in ``faults``.
+
+        ``missing`` is the case of a cell without a value.
+        """
         import polars as pl
 
         column = self._frame[name]
@@ -124,8 +127,7 @@ class Table:
                 f"{self.path}: column {name} holds {column.dtype}, not numbers",
                 hint="name another column in the config or convert the file",
             )
-        if missing_is_fault:
-            self.note(absent, Case.MISSING_VALUE)
+        self.note(absent, missing)
         return np.array(values.fill_null(float("nan")).to_numpy(), np.float64)
 
     def told(

@@ -52,7 +52,12 @@ FAULTS = (
     ),
     Fault(24, "another symbol", "all with symbols", (Case.UNKNOWN_SYMBOL, Case.UNKNOWN_SERIES)),
     Fault(25, "another unit", "bar, trade, quote, observation, funding", (Case.OUT_OF_RANGE,)),
-    Fault(26, "missing value or wrong type", "all", (Case.MISSING_VALUE, Case.WRONG_TYPE)),
+    Fault(
+        26,
+        "missing value or wrong type",
+        "all",
+        (Case.MISSING_VALUE, Case.WRONG_TYPE, Case.SERIES_HOLE),
+    ),
     Fault(27, "cut-off file or line", "files", (Case.TRUNCATED, Case.ROW_ORDER)),
     Fault(28, "an error or a page instead of data", "answers", (Case.ERROR_BODY,)),
     Fault(29, "revised value", "observation, funding", (Case.NEW_VINTAGE, Case.OLD_VINTAGE)),

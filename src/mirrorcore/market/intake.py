@@ -84,6 +84,7 @@ class Case(IntEnum):
     WASH_LIKE = 52
     SUSPENDED = 53
     MARKET_CLOSED = 54
+    SERIES_HOLE = 55
 
     @property
     def action(self) -> Action:
@@ -153,6 +154,7 @@ _TABLE: dict[Case, tuple[Action, str]] = {
     Case.WASH_LIKE: (Action.FLAG, "a burst of trades with one price and one size"),
     Case.SUSPENDED: (Action.FLAG, "halted or closed: silence is not stale, orders are blocked"),
     Case.MARKET_CLOSED: (Action.FLAG, "traded while its market is closed: are the times UTC?"),
+    Case.SERIES_HOLE: (Action.FLAG, "a series file has no value here: the last one known stays"),
 }
 
 _SAMPLES_PER_CASE = 8

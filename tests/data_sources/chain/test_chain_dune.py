@@ -115,7 +115,7 @@ def test_pages_are_read_and_only_what_is_new_is_told() -> None:
     assert first[0].series == "onchain.active"
     assert first[0].ts_avail == first[0].ts_recv == NOW
     assert again == []
-    assert [(one.value, one.flags) for one in third] == [(80.0, Flag.REVISED), (None, 0), (1e30, 0)]
+    assert [(one.value, one.flags) for one in third] == [(80.0, Flag.REVISED), (1e30, 0)]
     assert len(dune.asked) == 3 + 3 + 4
 
 
