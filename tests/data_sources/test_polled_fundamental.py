@@ -151,6 +151,12 @@ def test_a_value_without_time_is_of_now_and_has_no_history() -> None:
         asking(document, [supply], _history)
 
 
+def test_one_series_in_two_units_is_two_sources() -> None:
+    other = JsonSeries(SUPPLY, "y", "lots", symbol="ETH/USDT")
+    with pytest.raises(UsageError, match="supply is in 'BTC' and in 'lots'"):
+        asking(CHART, [JsonSeries(SUPPLY, "y", "BTC", symbol="BTC/USDT"), other], _collect)
+
+
 def test_series_of_two_categories_are_two_sources() -> None:
     other = JsonSeries("onchain.fees", "y", "BTC")
     with pytest.raises(UsageError, match="of 2 categories"):

@@ -167,6 +167,10 @@ def test_each_value_has_a_unit_and_a_source(block: CategorizedBlock) -> None:
     told = replace(block, market=replace(block.market, series=named))
     assert told.view(39, SYMBOLS)["sentiment"]["BTC/USDT"].source("fear_greed") == "alternative"
     assert told.row(39).view(0, SYMBOLS)["sentiment"]["ETH/USDT"].source("fear_greed") == "other"
+    declared = {"sentiment.fear_greed": replace(series, units=("points", ""))}
+    told_of = replace(block, market=replace(block.market, series=declared)).view(39, SYMBOLS)
+    units = [told_of["sentiment"][symbol].unit("fear_greed") for symbol in SYMBOLS]
+    assert units == ["points", "index"], "its source's word, else what is known of the series"
     # Before the first value nobody has brought one.
     assert told.view(2, SYMBOLS)["sentiment"]["BTC/USDT"].source("fear_greed") == ""
     price = told.view(39, SYMBOLS)["technical"]["BTC/USDT"]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -247,6 +248,22 @@ def test_observations_alone_make_no_tick_and_are_there_at_the_next() -> None:
     assert (block.index, len(block)) == (0, 1)
     assert block.series["macro.x"].value.tolist() == [[2.0, 2.0, 2.0]]
     assert block.series["macro.x"].known_at.tolist() == [[START] * 3]
+
+
+def test_the_unit_is_that_of_whoever_brought_the_value() -> None:
+    units = {"one": {"fundamental.hashrate": "EH/s"}, "two": {"fundamental.hashrate": "TH/s"}}
+    assembler = TickAssembler(SYMBOLS, units=units)
+
+    def brought(source: str, symbol: str) -> Observation:
+        told = seen("fundamental.hashrate", symbol, START, 2.0)
+        return msgspec.structs.replace(told, source=source)
+
+    records: list[Record] = [brought("one", "A/USD"), brought("two", "B/USD"), bar("A/USD", 0)]
+    block = assembler.block(records)
+    assert block.series["fundamental.hashrate"].units == ("EH/s", "TH/s", "")
+    assert block.rows(0, 1).series["fundamental.hashrate"].units == ("EH/s", "TH/s", "")
+    plain = TickAssembler(SYMBOLS).block(records)
+    assert plain.series["fundamental.hashrate"].units == ("", "", "")
 
 
 def test_a_block_once_handed_out_does_not_change() -> None:

@@ -111,7 +111,7 @@ def ended_when(enough: Callable[[Run], bool]) -> Attach:
 
 def journalled(recorded: RunInfo) -> tuple[list[Record], CategorizedBlock]:
     """Everything that was read, and the last tick as it stood."""
-    assembler = TickAssembler(SYMBOLS)
+    assembler = TickAssembler(SYMBOLS, units=recorded.identity["units"])
     engine = FeatureEngine(len(SYMBOLS), SECOND)
     with JournalReader(recorded.journal) as reader:
         ticks = [records for _, records in reader.bodies("input", list[Record])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -273,6 +274,8 @@ def test_a_tick_arrives_as_it_was(tmp_path: Path) -> None:
     source = open_source(config)
     features = FeatureEngine(len(source.symbols), source.bar_ns)
     block = next(iter(source.blocks(max_rows=300)))
+    flow = replace(block.series["onchain.whale_flow"], units=("coins",) * len(source.symbols))
+    block = replace(block, series={**block.series, "onchain.whale_flow": flow})
     market = sealed(features.update(block))
     interests = ("technical", "onchain")
     performance = {"equity": 1.0}
@@ -291,6 +294,8 @@ def test_a_tick_arrives_as_it_was(tmp_path: Path) -> None:
             np.testing.assert_array_equal(there.age_ns(category, name), here.age_ns(category, name))
     assert names > 10
     assert not again.market.values.keys() - {"technical", "onchain"}
+    symbol = source.symbols[0]
+    assert again.market.view(0, source.symbols)["onchain"][symbol].unit("whale_flow") == "coins"
     for name in ("open", "close", "volume", "open_ts", "flags", "present"):
         np.testing.assert_array_equal(
             getattr(again.market.market, name)[0], getattr(market.market, name)[299]

@@ -25,11 +25,13 @@ class Series:
     ``value`` (T, S) is NaN until the first observation and where an observation was *missing*;
     ``known_at`` (T, S) is the ``ts_avail`` of that observation, 0 before there is one.
     ``sources`` names for each symbol who brought its values; empty where nobody kept it.
+    ``units`` says for each symbol what one of its value is, '' or empty where its source did not.
     """
 
     value: Floats
     known_at: Ints
     sources: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class MarketBlock:
             volume=self.volume[start:stop],
             flags=self.flags[start:stop],
             series={
-                name: Series(s.value[start:stop], s.known_at[start:stop], s.sources)
+                name: Series(s.value[start:stop], s.known_at[start:stop], s.sources, s.units)
                 for name, s in self.series.items()
             },
         )

@@ -145,9 +145,14 @@ class SymbolView(Mapping[str, float]):
         return int(self._block.market.ts[self._t]) - known if known else None
 
     def unit(self, name: str) -> str:
-        """What one of the value is, '' where nobody said; KeyError for a name that is not there."""
+        """What one of the value is, '' where nobody said; KeyError for a name that is not there.
+
+        Whoever brought the value knows it best; what is said of the series in general comes next.
+        """
         self._block.values[self._category][name]
-        return unit_of(self._category, name)
+        series = self._block.market.series.get(f"{self._category}.{name}")
+        declared = series.units[self._column] if series is not None and series.units else ""
+        return declared or unit_of(self._category, name)
 
     def source(self, name: str) -> str:
         """Who brought the value: a source, ``bars`` for what is computed of them.

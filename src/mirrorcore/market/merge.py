@@ -178,11 +178,19 @@ class TickAssembler:
     ----------
     symbols: order of the block columns; a record of another symbol is an error.
     index: number of the next tick within the run.
+    units: unit of a series by its name, by the source that brings it.
     """
 
-    def __init__(self, symbols: Sequence[str], *, index: int = 0) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        *,
+        index: int = 0,
+        units: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self.symbols = tuple(symbols)
         self.index = index
+        self._units = units or {}
         self._columns = {symbol: s for s, symbol in enumerate(symbols)}
         self._last_ts = 0
         self._values: dict[str, tuple[Floats, Ints, list[str]]] = {}
@@ -236,6 +244,10 @@ class TickAssembler:
         known_at[where] = observation.ts_avail
         sources[where] = [observation.source] * len(sources[where])
 
+    def _units_of(self, name: str) -> tuple[str, ...]:
+        """What one of each symbol's value is, by whoever brought it."""
+        return tuple(self._units.get(one, {}).get(name, "") for one in self._values[name][2])
+
     def _build(self, opens: Mapping[int, Mapping[int, Bar]], instant: int) -> MarketBlock:
         shape = (len(opens), len(self.symbols))
         present = np.zeros(shape, bool)
@@ -260,6 +272,7 @@ class TickAssembler:
                     np.repeat(self._values[name][0][None], len(opens), axis=0),
                     np.repeat(self._values[name][1][None], len(opens), axis=0),
                     tuple(self._values[name][2]),
+                    self._units_of(name),
                 )
                 for name in sorted(self._values)
             },

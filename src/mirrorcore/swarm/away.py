@@ -66,6 +66,7 @@ class Packet(msgspec.Struct, frozen=True):
     series: np.ndarray
     series_known: np.ndarray
     series_sources: tuple[tuple[str, ...], ...]
+    series_units: tuple[tuple[str, ...], ...]
     floats: np.ndarray
     ints: np.ndarray
     present: np.ndarray
@@ -141,6 +142,7 @@ def packed(
         series=_stack([one.value[row] for one in series.values()], symbols, np.float64),
         series_known=_stack([one.known_at[row] for one in series.values()], symbols, np.int64),
         series_sources=tuple(one.sources for one in series.values()),
+        series_units=tuple(one.units for one in series.values()),
         floats=_stack([getattr(market, name)[row] for name in _FLOATS], symbols, np.float64),
         ints=_stack([getattr(market, name)[row] for name in _INTS], symbols, np.int64),
         present=market.present[row],
@@ -184,7 +186,10 @@ def unpacked(packet: Packet) -> TickView:
     ints = {name: packet.ints[n : n + 1] for n, name in enumerate(_INTS)}
     series = {
         name: Series(
-            packet.series[n : n + 1], packet.series_known[n : n + 1], packet.series_sources[n]
+            packet.series[n : n + 1],
+            packet.series_known[n : n + 1],
+            packet.series_sources[n],
+            packet.series_units[n],
         )
         for n, name in enumerate(packet.series_names)
     }

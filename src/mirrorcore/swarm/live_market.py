@@ -59,6 +59,7 @@ class LiveMarket:
     first: number of the first tick.
     tone: what texts are scored with; None where no source brings any.
     tokens: addresses of the tokens whose transfers are believed; None believes all.
+    units: unit of a series by its name, by the source that brings it.
     shown: told of what each batch brought that may be used.
     """
 
@@ -73,6 +74,7 @@ class LiveMarket:
         first: int,
         tone: NewsTone | None = None,
         tokens: AbstractSet[str] | None = None,
+        units: Mapping[str, Mapping[str, str]] | None = None,
         shown: Callable[[Sequence[FeedRecord]], None] | None = None,
     ) -> None:
         self._manager = manager
@@ -98,7 +100,7 @@ class LiveMarket:
         self._bar_check = BarCheck(bar_ns)
         # Apart: that two venues agree says nothing of whether one of them is still there.
         self._told, self._checks = Halts(symbols), Halts(symbols)
-        self._assembler = TickAssembler(symbols, index=first)
+        self._assembler = TickAssembler(symbols, index=first, units=units)
 
     def heed(self, status: Status) -> None:
         """Whose word halts a symbol: the venue that is traded on, and who compares venues.

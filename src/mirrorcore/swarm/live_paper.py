@@ -30,7 +30,7 @@ from mirrorcore.swarm.control.stop_signs import listening
 from mirrorcore.swarm.driving import Attach, carry_out_attended
 from mirrorcore.swarm.live_history import LiveHistory, described
 from mirrorcore.swarm.live_market import LiveMarket, LiveTick
-from mirrorcore.swarm.live_sources import Source, believed_tokens, news_tone
+from mirrorcore.swarm.live_sources import Source, believed_tokens, declared_units, news_tone
 from mirrorcore.swarm.pace import PaperPace
 from mirrorcore.swarm.paper import note_short_warm_up, warm_up
 from mirrorcore.swarm.replay import Progress
@@ -100,6 +100,7 @@ def run_live(
     with listening() as signalled:
         loop = asyncio.new_event_loop()
         beside = dict(sources or {})
+        units = declared_units([feed, *(one for group in beside.values() for one in group)])
         try:
             history = loop.run_until_complete(_history(config, feed))
             run = Run.open(
@@ -108,7 +109,7 @@ def run_live(
                 mode="paper",
                 full=True,
                 without=without,
-                notes={"start_tick": history.ticks_total(), "live": True},
+                notes={"start_tick": history.ticks_total(), "live": True, "units": units},
                 processes=True,
             )
             try:
@@ -120,7 +121,7 @@ def run_live(
             loop.run_until_complete(_closed(feed, beside))
             loop.close()
             raise
-        session = _Session(run, history, feed, beside, seconds, watch, shown)
+        session = _Session(run, history, feed, beside, units, seconds, watch, shown)
         with watching(run.swarm, PAPER_DEADLINE_NS, stalled):
             outcome = carry_out_attended(run, loop, session.trade(warm), attach, signalled)
         return LiveOutcome(outcome, session.health, session.late, session.bars)
@@ -177,6 +178,7 @@ class _Session:
         history: LiveHistory,
         feed: LiveFeed,
         beside: Mapping[str, Sequence[Source]],
+        units: Mapping[str, Mapping[str, str]],
         seconds: float,
         watch: Callable[[SwarmSnapshot], None] | None,
         shown: Shown | None,
@@ -188,6 +190,7 @@ class _Session:
         self._history = history
         self._feed = feed
         self._beside = beside
+        self._units = units
         self._seconds = seconds
         self._watch = watch
         self._shown = shown
@@ -218,6 +221,7 @@ class _Session:
             first=first,
             tone=news_tone(history.symbols, self._beside),
             tokens=believed_tokens(run.config),
+            units=self._units,
             shown=self._shown,
         )
         run.sources = market.health

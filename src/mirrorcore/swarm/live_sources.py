@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +75,15 @@ def open_sources(
             raise ConfigError(f"source {entry.label}: {told}", hint=hint) from None
         found.setdefault(source.spec.category, []).append(source)
     return found
+
+
+def declared_units(sources: Iterable[Source]) -> dict[str, dict[str, str]]:
+    """Unit of each series by the source that brings it, as its source says."""
+    return {
+        source.spec.name: own
+        for source in sources
+        if (own := {name: unit for name, unit in source.spec.units.items() if "." in name})
+    }
 
 
 def believed_tokens(config: RunConfig) -> AbstractSet[str] | None:

@@ -140,7 +140,9 @@ class Recorded:
         if not self.by_records:
             yield from self.source.blocks(start_tick=start, max_rows=CHECKPOINT_TICKS)
             return
-        assembler = TickAssembler(self.source.symbols, index=self.first)
+        assembler = TickAssembler(
+            self.source.symbols, index=self.first, units=self.identity.get("units")
+        )
         for _, records in self.reader.bodies("input", list[Record]):
             block = assembler.block(records)
             if block.index >= start:

@@ -124,6 +124,8 @@ def _again(
 ) -> RunOutcome:
     """A paper run from its journal: the same warm-up, records and admissions."""
     first = int(recorded.identity["start_tick"])
+    # A run made before they were kept knew no units but those of the registry.
+    units = recorded.identity.get("units", {})
     with JournalReader(recorded.journal) as reader:
         ticks = list(reader.bodies("input", list[Record]))
         admissions = {
@@ -140,7 +142,7 @@ def _again(
         mode="replay",
         full=True,
         without=without,
-        notes={"start_tick": first},
+        notes={"start_tick": first, "units": units},
         processes=True,
     )
     if isinstance(source, LiveHistory):
@@ -153,7 +155,7 @@ def _again(
         warm_up(run.engine, source, first)
         await parts.bus.started()
         pace = RecordedPace(parts.bus, parts.clock, admissions)
-        assembler = TickAssembler(source.symbols, index=first)
+        assembler = TickAssembler(source.symbols, index=first, units=units)
         operator = RecordedCommands(run.swarm, run.engine, commands, run.scribe.command)
         if begun is not None:
             run.begin(begun, first)

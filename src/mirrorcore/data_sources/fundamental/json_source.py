@@ -48,6 +48,13 @@ class JsonSource(AskedSource):
                 f"{name}: the series are of {len(categories)} categories",
                 hint="one source brings one category: give each its own source",
             )
+        units: dict[str, str] = {}
+        for one in series:
+            if units.setdefault(one.name, one.unit) != one.unit:
+                raise UsageError(
+                    f"{name}: {one.name} is in {units[one.name]!r} and in {one.unit!r}",
+                    hint="use scale to bring it to one unit, or give each unit its own source",
+                )
         self._path, self._params = path, params
         self._series, self._http, self._clock = tuple(series), http, clock
         self._keys, self._headers = dict(keys or {}), dict(headers or {})
@@ -61,7 +68,7 @@ class JsonSource(AskedSource):
                 cadence_ns=cadence_ns,
                 stale_after_ns=stale_after_ns,
                 sparse=True,
-                units={one.name: one.unit for one in series},
+                units=units,
                 licence=licence,
             ),
             http,

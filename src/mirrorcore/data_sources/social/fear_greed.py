@@ -54,7 +54,7 @@ class FearGreedSource(AskedSource):
                 cadence_ns=cadence_ns,
                 stale_after_ns=2 * DAY,
                 sparse=True,
-                units={SERIES: "index 0..100"},
+                units={SERIES: "index"},
                 licence=LICENCE,
                 tested=True,
             ),

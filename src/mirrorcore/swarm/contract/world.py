@@ -121,7 +121,7 @@ class World:
         """
         market = self.market.market
         series = {
-            name: Series(change(name, one.value), one.known_at, one.sources)
+            name: Series(change(name, one.value), one.known_at, one.sources, one.units)
             for name, one in market.series.items()
         }
         values = {
