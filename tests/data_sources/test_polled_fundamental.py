@@ -345,8 +345,11 @@ def test_a_calendar_file_keeps_amounts_exact(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("2024-01-10T14:00:00Z", "", "column announced, row 0: '' is no|the time is missing"),
-        ("92650000.123456789012345678", "9,265", "row 0: .* is no amount"),
+        ("2024-01-10T14:00:00Z", "", "column announced, row 1 .*the time is missing"),
+        ("92650000.123456789012345678", "9,265", r"row 1 \(the first below .*\): .* is no amount"),
+        ("92650000.123456789012345678", "-5", r"row 1 \(.*\): the amount is -5, and below zero"),
+        ("92650000.123456789012345678", "inf", r"row 1 \(.*\): 'inf' is no amount"),
+        ("2024-03-05T12:00:00Z", "soon", "column at, row 2 .*'soon'"),
         ("true", "maybe", "withdrawn was 'maybe'"),
         ("arb_usdt", "a b", "the symbol was 'a b'"),
         ("announced", "told", "missing column announced"),
@@ -359,6 +362,38 @@ def test_a_calendar_that_cannot_be_read_is_refused(
     path.write_text(CALENDAR.replace(old, f'"{new}"'))
     with pytest.raises(DataError, match=reason):
         read_calendar(path)
+
+
+def test_what_is_odd_in_a_calendar_is_told_once_with_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "calendar.csv"
+    path.write_text(
+        "id,symbol,kind,at,announced,amount,withdrawn\n"
+        "a,ARB/USDT,unlock,2024-03-16,2024-01-10,92650000,\n"
+        "b,ARB/USDT,unlock,2024-04-16,2024-01-10,10000000001,\n"
+        "c,ARB/USDT,fork,2024-03-16,2024-03-16,,\n"
+        "c,ARB/USDT,fork,2024-03-16,2024-03-18,,yes\n"
+        "d,OP/USDT,unlock,2024-05-16,2024-01-10,1,\n"
+        "e,OP/USDT,unlock,2024-06-16,2024-01-10,1,\n"
+    )
+    source = calendar(from_file(path), VirtualClock(NOW), lambda s, t: Decimal(10**10))
+    asyncio.run(source.collect())
+    asyncio.run(source.collect())
+    more, late, stranger = source.remarks
+    assert more.startswith(
+        f"{path}: row 2 (the first below the header is row 1): ARB/USDT 'b' sets"
+    )
+    assert "10000000001 coins free, more than the 10000000000 in circulation" in more
+    assert "row 3 " in late
+    assert "announced at 2024-03-17T00:00, after it happens at 2024-03-16T00:00" in late
+    assert "row 5 " in stranger
+    assert "OP/USDT is not in this run" in stranger
+
+
+def test_an_amount_below_zero_of_a_service_is_refused() -> None:
+    mapping = CalendarMapping("events", announced="", of="ARB/USDT", symbol="")
+    event = {"id": "cliff", "kind": "unlock", "at": "2024-07-01", "amount": -5}
+    with pytest.raises(SourceError, match="the amount is '-5'"):
+        mapping.read({"events": [event]}, received=NOW, where="here")
 
 
 def test_amounts_written_as_floats_are_refused(tmp_path: Path) -> None:

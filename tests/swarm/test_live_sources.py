@@ -25,6 +25,7 @@ from mirrorcore.swarm.live_paper import LiveOutcome, run_live
 from mirrorcore.swarm.live_sources import believed_tokens
 from mirrorcore.swarm.rerun import rerun
 from mirrorcore.swarm.run import Run
+from mirrorcore.swarm.source_remarks import SourceRemarks
 
 BTC, ETH = live_world.SYMBOLS
 USDC = "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"
@@ -63,7 +64,9 @@ def traded(folder: Path, world: polled_servers.World) -> tuple[LiveOutcome, RunI
             {"kind": "exchange", "name": "second", "url": url, "params": {"venue": "binance"}},
             {"kind": "json", "url": f"{elsewhere}/json/other", "params": {"series": [supply]}},
             {"kind": "ethereum", "url": "http://127.0.0.1:1"},
+            {"kind": "calendar", "params": {"file": str(folder / "unlocks.csv")}},
         ]
+        unlocks(folder, "1", symbol="X/USD")
         config = live_world.configured(folder, url, sources=sources)
         ended = run_live(
             config,
@@ -108,6 +111,8 @@ def test_the_categories_hold_what_services_bring_and_one_that_fails_stops_nothin
     # Two venues bring trades; bars and books are those of the one that is traded on.
     assert {one.source for one in records if isinstance(one, Bar)} == {"binance"}
     assert any(one.source == "second" for one in shown)
+    (odd,) = (one for one in ended.outcome.results.warnings if one.startswith("source calendar"))
+    assert "X/USD is not in this run" in odd
 
     health = ended.health
     assert next(iter(health)) == "binance"
@@ -191,6 +196,49 @@ def test_each_kind_opens_under_its_name_and_category(tmp_path: Path) -> None:
     assert found["onchain"][0].spec.symbols == (BTC, ETH)
     assert ETH in found["onchain"][1].spec.symbols
     assert found["onchain"][2].spec.symbols == (ETH,)
+
+
+UNLOCKS = """
+[[sources]]
+kind = "calendar"
+[sources.params]
+file = "{file}"
+supply = {{ "BTC/USDT" = "19800000" }}
+"""
+ROW = "a,{symbol},unlock,2090-03-16,2024-01-10,{amount},\n"
+
+
+def unlocks(tmp_path: Path, amount: str, symbol: str = BTC) -> str:
+    file = tmp_path / "unlocks.csv"
+    file.write_text(
+        "id,symbol,kind,at,announced,amount,withdrawn\n" + ROW.format(amount=amount, symbol=symbol)
+    )
+    return UNLOCKS.format(file=file)
+
+
+def test_a_calendar_with_an_amount_below_zero_stops_the_run_before_it_begins(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(DataError, match=r"unlocks\.csv: row 1 .*: the amount is -19800000000"):
+        opened(tmp_path, unlocks(tmp_path, "-19800000000"), {})
+
+
+def test_what_is_odd_in_a_calendar_is_passed_on_once(tmp_path: Path) -> None:
+    (source,) = opened(tmp_path, unlocks(tmp_path, "19800001"), {})["fundamental"]
+    told: list[str] = []
+    remarks = SourceRemarks([source], told.append)
+    remarks.pass_on()
+    asyncio.run(source.collect())
+    remarks.pass_on()
+    assert len(told) == 1
+    assert told[0].startswith("source calendar: ")
+    assert "sets 19800001 coins free, more than the 19800000 in circulation" in told[0]
+    file = tmp_path / "unlocks.csv"
+    file.write_text(file.read_text() + ROW.format(amount="1", symbol="X/USD"))
+    asyncio.run(source.collect())
+    remarks.pass_on()
+    assert len(told) == 2
+    assert "row 2 " in told[1]
 
 
 def test_only_tokens_that_are_named_are_believed(tmp_path: Path) -> None:

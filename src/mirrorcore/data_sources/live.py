@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from mirrorcore.errors import MirrorCoreError
 from mirrorcore.market.records import Category, FeedRecord
+from mirrorcore.recent import Remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,15 @@ class PolledSource(Protocol):
 
     async def aclose(self) -> None:
         """Give up connections; the source is not used again."""
+
+
+@runtime_checkable
+class MakesRemarks(Protocol):
+    """A source that reads what people wrote, and says what is odd in it."""
+
+    @property
+    def remarks(self) -> Remarks:
+        """Sentences for whoever wrote it; more may come while a run goes on."""
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ from mirrorcore.data_sources.table_files import read_frame
 from mirrorcore.errors import DataError
 from mirrorcore.market.bar_rules import Cases
 from mirrorcore.market.block import Bools, Floats, Ints
-from mirrorcore.market.intake import Case
+from mirrorcore.market.intake import Case, told_row
 from mirrorcore.market.parsing import MISSING_WORDS
 from mirrorcore.market.timeframe import EARLIEST, epoch_to_ns, require_plausible
 
@@ -230,7 +230,7 @@ class Table:
                 amount = Decimal("NaN")
             if not amount.is_finite():
                 raise DataError(
-                    f"{self.path}: column {name}, row {row}: {text[:40]!r} is no amount",
+                    f"{self.path}: column {name}, {told_row(row)}: {text[:40]!r} is no amount",
                     hint="write it as 1250000.5, without separators",
                 )
             found.append(amount)

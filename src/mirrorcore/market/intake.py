@@ -161,6 +161,11 @@ _SAMPLES_PER_CASE = 8
 """Kept by source and case, so that a flood of one case does not push out the others."""
 
 
+def told_row(index: int) -> str:
+    """The row of a file with this index, from 0, as people count."""
+    return f"row {index + 1} (the first below the header is row 1)"
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One record that showed a case: where it stood and what it said."""

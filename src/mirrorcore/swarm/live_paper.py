@@ -35,6 +35,7 @@ from mirrorcore.swarm.pace import PaperPace
 from mirrorcore.swarm.paper import note_short_warm_up, warm_up
 from mirrorcore.swarm.replay import Progress
 from mirrorcore.swarm.run import Run, RunOutcome
+from mirrorcore.swarm.source_remarks import SourceRemarks
 from mirrorcore.swarm.sources import configured_instruments
 from mirrorcore.swarm.stalls import PAPER_DEADLINE_NS, watching
 from mirrorcore.swarm.watching import Onlooker, SwarmSnapshot
@@ -264,11 +265,14 @@ class _Session:
             parts.bus, parts.clock, PacedClock(parts.clock.now()), run.scribe.admission
         )
         onlooker = Onlooker(run)
+        beside = (one for group in self._beside.values() for one in group)
+        remarks = SourceRemarks(beside, run.warnings.append)
         watch_over = Stopwatch()
         async with aclosing(market.ticks()) as ticks:
             while True:
                 left = self._seconds - watch_over.wall_ns() / SECOND
                 tick = await _next(ticks, left if self._seconds > 0 else math.inf, run)
+                remarks.pass_on()
                 if tick is None:
                     return
                 if dict(tick.halted) != run.engine.halted:

@@ -213,8 +213,8 @@ class _Opener:
         from mirrorcore.data_sources.fundamental.calendar_source import CalendarSource, from_file
 
         path = Path(params.file)
-        read_calendar(path)  # what is wrong with it is told before the run begins
-        return CalendarSource(
+        entries = read_calendar(path)  # what is wrong with it is told before the run begins
+        source = CalendarSource(
             from_file(path),
             symbols=self.config.market.symbol_names or (),
             supply=lambda symbol, _: params.supply.get(symbol),
@@ -223,6 +223,8 @@ class _Opener:
             horizon_ns=params.horizon,
             licence="as of whoever made the file",
         )
+        source.examine(entries)
+        return source
 
     def _service(self, entry: SourceConfig, params: Section) -> Source:
         from mirrorcore.data_sources.services import Opening, open_service

@@ -17,10 +17,12 @@ from mirrorcore.data_sources.tables import Table
 from mirrorcore.data_sources.values import instant_of
 from mirrorcore.errors import DataError
 from mirrorcore.market.instruments import canonical_symbol
+from mirrorcore.market.intake import told_row
 from mirrorcore.market.parsing import MISSING_WORDS
 
 _COLUMNS = ("id", "symbol", "kind", "at", "announced", "amount", "withdrawn")
 _DAY_ALONE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_COINS = "give the coins that come free, as 1250000.5; an event that is off is withdrawn"
 _YES, _NO = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0", ""})
 
 
@@ -31,8 +33,8 @@ def read_calendar(path: Path) -> list[CalendarEntry]:
     Raises
     ------
     DataError
-        where the file, a column or a time is missing, or a cell cannot be read: an event that is
-        left out silently is an unlock nobody saw coming.
+        where the file, a column or a time is missing, a cell cannot be read, or an amount is
+        negative: an event that is left out silently is an unlock nobody saw coming.
     """
     if not path.is_file():
         raise DataError(f"there is no calendar {path}", hint="check the path")
@@ -42,16 +44,19 @@ def read_calendar(path: Path) -> list[CalendarEntry]:
     at = _instants(table, names["at"], days_end=False)
     announced = _instants(table, names["announced"], days_end=True)
     amounts = table.amounts(names["amount"])
+    places = [f"{path}: {told_row(row)}" for row in range(len(table))]
+    _require_amounts(amounts, places)
     texts = {name: table.texts(names[name]) for name in ("id", "symbol", "kind", "withdrawn")}
     return [
         CalendarEntry(
             id=texts["id"][row],
-            symbol=_symbol(texts["symbol"][row], f"{path}: row {row}"),
+            symbol=_symbol(texts["symbol"][row], places[row]),
             kind=texts["kind"][row].strip().lower(),
             at=at[row],
             announced=announced[row],
             amount=amounts[row],
-            withdrawn=_truth(texts["withdrawn"][row], f"{path}: row {row}"),
+            withdrawn=_truth(texts["withdrawn"][row], places[row]),
+            where=places[row],
         )
         for row in range(len(table))
     ]
@@ -137,12 +142,14 @@ def _instants(table: Table, name: str, *, days_end: bool) -> list[int]:
         times = table.times(name, unit=None)
         if table.faults.any():
             row = int(table.faults.argmax())
-            raise DataError(f"{table.path}: column {name}, row {row}: no time", hint="fill it in")
+            raise DataError(
+                f"{table.path}: column {name}, {told_row(row)}: no time", hint="fill it in"
+            )
         days = days_end and bool((times % DAY == 0).all())
         return [int(time) + DAY * days for time in times.tolist()]
     found = []
     for row, text in enumerate(table.texts(name)):
-        where = f"{table.path}: column {name}, row {row}"
+        where = f"{table.path}: column {name}, {told_row(row)}"
         try:
             instant = instant_of(text, where)
         except SourceError as error:
@@ -165,6 +172,12 @@ def _truth(text: str, where: str) -> bool:
     return word in _YES
 
 
+def _require_amounts(amounts: list[Decimal | None], places: list[str]) -> None:
+    for amount, where in zip(amounts, places, strict=True):
+        if amount is not None and amount < 0:
+            raise DataError(f"{where}: the amount is {amount}, and below zero", hint=_COINS)
+
+
 def _amount(raw: object, where: str) -> Decimal | None:
     if raw is None or (isinstance(raw, str) and raw.strip().lower() in MISSING_WORDS):
         return None
@@ -172,6 +185,6 @@ def _amount(raw: object, where: str) -> Decimal | None:
         amount = Decimal(str(raw))
     except InvalidOperation:
         amount = Decimal("NaN")
-    if isinstance(raw, bool) or not amount.is_finite():
-        raise SourceError(f"{where}: the amount is {str(raw)[:40]!r}")
+    if isinstance(raw, bool) or not amount.is_finite() or amount < 0:
+        raise SourceError(f"{where}: the amount is {str(raw)[:40]!r}", hint=_COINS)
     return amount

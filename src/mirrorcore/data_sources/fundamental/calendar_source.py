@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mirrorcore.clock import DAY, HOUR, Clock
 from mirrorcore.data_sources.asked import AskedSource
+from mirrorcore.data_sources.fundamental.calendar_checks import oddities
 from mirrorcore.data_sources.fundamental.calendar_files import CalendarMapping, read_calendar
 from mirrorcore.data_sources.fundamental.event_calendar import (
     CalendarEntry,
@@ -19,12 +20,17 @@ from mirrorcore.data_sources.http import HttpClient
 from mirrorcore.data_sources.live import SourceError, SourceSpec
 from mirrorcore.errors import DataError
 from mirrorcore.market.records import FeedRecord, Flag, Observation
+from mirrorcore.recent import Remarks
 
+_REMARKS = 100
+"""Kept of a calendar; nobody reads more."""
 Load = Callable[[], Awaitable[Sequence[CalendarEntry]]]
 
 
 class CalendarSource(AskedSource):
     """Days to the next event and share of supply about to be unlocked; a PolledSource.
+
+    What is odd in the announcements is in ``remarks``.
 
     Parameters
     ----------
@@ -48,6 +54,7 @@ class CalendarSource(AskedSource):
     ) -> None:
         self._load, self._supply, self._clock = load, supply, clock
         self._horizon = horizon_ns
+        self.remarks = Remarks(_REMARKS)
         super().__init__(
             SourceSpec(
                 name=name,
@@ -78,8 +85,14 @@ class CalendarSource(AskedSource):
             for record in self._at(calendar, instant, Flag.BACKFILL)
         ]
 
+    def examine(self, entries: Sequence[CalendarEntry]) -> None:
+        """Say in ``remarks`` what is odd in these announcements."""
+        for oddity in oddities(entries, self._spec.symbols, self._supply):
+            self.remarks.append(oddity)
+
     async def _calendar(self) -> EventCalendar:
         entries = await self._load()
+        self.examine(entries)
         return EventCalendar(one for one in entries if one.symbol in self._spec.symbols)
 
     def _at(self, calendar: EventCalendar, instant: int, flags: int) -> list[Observation]:

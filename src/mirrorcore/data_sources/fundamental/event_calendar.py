@@ -7,7 +7,7 @@ then the former one holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from mirrorcore.clock import DAY, format_duration
@@ -30,6 +30,7 @@ class CalendarEntry:
     at, announced: when it happens, and when that became public; ns UTC.
     amount: coins that an unlock sets free, None where it is not said.
     withdrawn: says that it will not happen.
+    where: the place it was read at, for messages.
     """
 
     id: str
@@ -39,6 +40,7 @@ class CalendarEntry:
     announced: int
     amount: Decimal | None = None
     withdrawn: bool = False
+    where: str = field(default="", compare=False)
 
 
 class EventCalendar:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mirrorcore.errors import RefusedError, UsageError
-from mirrorcore.interfaces.cli.answer import Answer, Session
+from mirrorcore.interfaces.cli.answer import Answer, Session, say
 from mirrorcore.interfaces.cli.backtest import NoReport
 from mirrorcore.interfaces.cli.dashboard import Dashboard, door_to
 from mirrorcore.interfaces.cli.registration import command
@@ -130,8 +131,11 @@ def _live(session: Session, config: RunConfig, without: list[str], *, page: bool
     from mirrorcore.interfaces.cli.stalls import name_stall
     from mirrorcore.swarm.feeds import open_feed, open_sources
     from mirrorcore.swarm.live_paper import run_live
+    from mirrorcore.swarm.source_remarks import SourceRemarks
 
     sources = open_sources(config, os.environ)
+    beside = (one for group in sources.values() for one in group)
+    SourceRemarks(beside, partial(_warn, session)).pass_on()
     with Spectator(session) as eye:
         ended = run_live(
             config,
@@ -159,6 +163,10 @@ def _live(session: Session, config: RunConfig, without: list[str], *, page: bool
         show_bars(out, ended.bars)
 
     return Answer(document, show, told.exit_code)
+
+
+def _warn(session: Session, text: str) -> None:
+    say(session.remarks, f"warning: {text}", "yellow")
 
 
 def _check_mode(mode: str) -> None:
