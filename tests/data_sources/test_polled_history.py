@@ -103,6 +103,36 @@ def test_a_hole_in_a_series_leaves_what_is_known_and_is_told(tmp_path: Path, hol
     assert source.verdicts.rejected_share("fear.csv:sentiment.x") == 0
 
 
+def test_what_is_wrong_in_a_series_says_its_place_in_the_file_and_what_stands_there(
+    tmp_path: Path,
+) -> None:
+    """Counted in the file as it is, whatever rows of other series stand between."""
+    path = tmp_path / "long.csv"
+    path.write_text(
+        "series,date,rt,value\n"
+        "CPI,2024-01-01,2024-01-02T00:00:00Z,1\n"
+        "VIX,2024-01-01,2024-01-02T00:00:00Z,xx\n"
+        "CPI,2024-01-02,2024-01-03T00:00:00Z,yy\n"
+        "CPI,2024-01-03,,3\n"
+        "CPI,2024-01-04,2024-01-05T00:00:00Z,\n"
+        "CPI,2024-01-05,2024-01-06T00:00:00Z,inf\n"
+        "CPI,later,2024-01-07T00:00:00Z,4\n"
+    )
+    file = SeriesFile(path, "macro.cpi", released="rt", where={"series": "CPI"})
+    source = RecordedSource(candles(tmp_path), series=[file])
+    kept = [one for one in source.verdicts.quarantine if one.source == "long.csv:macro.cpi"]
+    samples = {one.counted_row: one for one in kept}
+    assert {row: (one.case, one.values["macro.cpi"]) for row, one in samples.items()} == {
+        3: (Case.WRONG_TYPE, "yy"),
+        4: (Case.MISSING_VALUE, 3.0),
+        5: (Case.SERIES_HOLE, None),
+        6: (Case.NOT_FINITE, float("inf")),
+        7: (Case.WRONG_TYPE, 4.0),
+    }
+    assert samples[4].values["released"] is None
+    assert samples[7].values["time"] == "later"
+
+
 def test_a_number_that_is_none_is_refused_and_no_hole(tmp_path: Path) -> None:
     path = tmp_path / "fear.csv"
     path.write_text("date,value\n2024-01-01,40\n2024-01-02,nan\n2024-01-03,42\n")

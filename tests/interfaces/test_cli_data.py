@@ -365,11 +365,12 @@ def test_what_is_wrong_with_a_file_is_told_by_case_and_row(call: Caller, tmp_pat
     shown = call("data", "check", str(tmp_path), runs=False)
     assert shown.code == 0
     assert "500 records; 1 GAP, 1 HIGH_LOW" in shown.out
-    assert "HIGH_LOW row 42" in shown.out
+    assert "for example (the first row below a header is row 1)" in shown.out
+    assert "HIGH_LOW row 43 at 2024-01-01T00:42" in shown.out
     told = call("data", "check", str(tmp_path), "--json", runs=False).document
     assert told["usable"]
     (sample,) = [one for one in told["files"][0]["samples"] if one["case"] == "HIGH_LOW"]
-    assert (sample["row"], sample["values"]["high"]) == (42, 1.0)
+    assert (sample["row"], sample["values"]["high"]) == (43, 1.0)
 
 
 def test_what_cannot_be_read_is_told_as_it_stands_in_the_file(call: Caller, tmp_path: Path) -> None:
@@ -380,15 +381,35 @@ def test_what_cannot_be_read_is_told_as_it_stands_in_the_file(call: Caller, tmp_
     lines[44] = "later," + lines[44].partition(",")[2]
     file.write_text("\n".join(lines) + "\n")
     told = call("data", "check", str(tmp_path), "--json", runs=False).document["files"][0]
-    first, second = [one for one in told["samples"] if one["row"] in (42, 43)]
+    first, second = [one for one in told["samples"] if one["row"] in (43, 44)]
     assert first["values"] == {
         "open": "hello", "high": 104.0, "low": None, "close": "inf", "volume": 1.0,
     }  # fmt: skip
     assert first["time"] == "2024-01-01T00:42:00+00:00"
     assert (second["time"], second["values"]["time"]) == (None, "later")
     shown = call("data", "check", str(tmp_path), runs=False).out
-    assert "row 42 at 2024-01-01T00:42:00+00:00: {'open': 'hello'" in shown
+    assert "row 43 at 2024-01-01T00:42:00+00:00: {'open': 'hello'" in shown
     assert "'nan'" not in shown
+
+
+def test_what_is_wrong_with_a_series_is_told_by_row_with_what_stands_there(
+    call: Caller, tmp_path: Path
+) -> None:
+    file = tmp_path / "fear.csv"
+    rows = "".join(f"2024-01-0{day},{40 + day}\n" for day in (1, 2, 4, 5, 6))
+    file.write_text("date,value\n" + rows.replace("2024-01-04", "2024-01-03,xx\n2024-01-04"))
+    shown = call("data", "check", str(file), runs=False)
+    assert shown.code == 4
+    problem = (
+        "1 of 6 records were rejected (16.7%, at most 1.0% is borne): 1 × a value is not a number; "
+        "for example row 3 (the first below the header is row 1): {'macro.fear': 'xx'}"
+    )
+    assert problem in shown.out.replace("\n", " ")
+    assert "mend these rows, or leave them out" in shown.out
+    assert "WRONG_TYPE row 3 at 2024-01-03T00:00:00+00:00: {'macro.fear': 'xx'}" in shown.out
+    told = call("data", "check", str(file), "--json", runs=False).document["files"][0]
+    (sample,) = told["samples"]
+    assert (sample["case"], sample["row"], sample["symbol"]) == ("WRONG_TYPE", 3, "*")
 
 
 def test_an_unusable_file_ends_with_four_and_says_what_to_do(call: Caller, tmp_path: Path) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mirrorcore.clock import DAY
-from mirrorcore.data_sources.tables import Table
+from mirrorcore.data_sources.tables import NO_TIME, Table
 from mirrorcore.errors import DataError
 from mirrorcore.market.block import Ints
 from mirrorcore.market.categories import split_series
 from mirrorcore.market.columns import ObservationColumns
 from mirrorcore.market.instruments import canonical_symbol
-from mirrorcore.market.intake import Case, IntakeReport
+from mirrorcore.market.intake import SAMPLES_PER_CASE, Case, IntakeReport, Sample
 from mirrorcore.market.records import ALL_SYMBOLS
 from mirrorcore.market.timeframe import EARLIEST
 
@@ -99,10 +99,16 @@ def read_series(
     public = times if file.released is None else _released(table, names["released"], unit)
     rows = np.flatnonzero(table.faults == Case.NONE)
     label = f"{file.path.name}:{file.name}"
-    for code in np.unique(table.faults[table.faults != Case.NONE]).tolist():
-        faulty = int(np.count_nonzero(table.faults == code))
-        report.saw(label, faulty)
-        report.count(label, Case(code), faulty)
+
+    def shown(row: int) -> Sample:
+        cells = {"time": names["time"], file.name: names["value"]}
+        told = table.told(cells, {file.name: values}, row, timed=times[row] != NO_TIME)
+        if file.released is not None:
+            told["released"] = table.cell(names["released"], row)
+        case, place = Case(int(table.faults[row])), int(table.rows[row])
+        return Sample(label, case, symbol, int(times[row]), place, told)
+
+    _count_faults(table, report, label, shown)
     if file.released is not None:
         # A table of vintages is written by period; it became known by release.
         rows = rows[np.lexsort((times[rows], public[rows]))]
@@ -115,7 +121,19 @@ def read_series(
     event, value = times[rows], values[rows]
     available = public[rows] + file.lag_ns
     columns = ObservationColumns(event, available, available, value, np.zeros(len(event), np.int64))
-    return SideChannel(file.name, symbol, label, columns, rows)
+    return SideChannel(file.name, symbol, label, columns, table.rows[rows])
+
+
+def _count_faults(
+    table: Table, report: IntakeReport, label: str, shown: Callable[[int], Sample]
+) -> None:
+    """Rows that bring no value, into the report: all counted, the last of each case kept."""
+    for code in np.unique(table.faults[table.faults != Case.NONE]).tolist():
+        faulty = np.flatnonzero(table.faults == code)
+        report.saw(label, len(faulty))
+        report.count(label, Case(code), len(faulty))
+        for row in faulty[-SAMPLES_PER_CASE:].tolist():
+            report.keep(shown(row))
 
 
 def _released(table: Table, name: str, unit: str | None) -> Ints:

@@ -26,18 +26,23 @@ if TYPE_CHECKING:
 
 TIME_COLUMNS = ("ts", "date", "timestamp", "time", "open_time", "datetime")
 _ALIASES = {"time": TIME_COLUMNS, "volume": ("volume", "tick_volume", "vol")}
-_NO_TIME = -1
+NO_TIME = -1
+"""In a column of times: a cell that is none."""
 _SHOWN = 80
 """Characters of a cell that are told; a file that is no table has longer ones."""
 
 
 class Table:
-    """One file, read whole; columns are converted when asked for."""
+    """One file, read whole; columns are converted when asked for.
+
+    ``rows`` are the places of its rows in the file, from 0.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._frame = read_frame(path)
         self.faults: Cases = np.zeros(len(self._frame), np.int8)
+        self.rows: Ints = np.arange(len(self._frame), dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._frame)
@@ -100,7 +105,8 @@ class Table:
             hint="where names columns of the file and the value each must have",
         )
         for name, value in conditions.items():
-            self._frame = self._frame.filter(pl.col(names[name]).cast(pl.String) == value)
+            kept = (self._frame[names[name]].cast(pl.String) == value).fill_null(value=False)
+            self._frame, self.rows = self._frame.filter(kept), self.rows[kept.to_numpy()]
         self.faults = np.zeros(len(self._frame), np.int8)
 
     def numbers(self, name: str, *, missing: Case = Case.MISSING_VALUE) -> Floats:
@@ -140,12 +146,13 @@ class Table:
         values: dict[str, object] = {
             name: float(column[row])
             if np.isfinite(column[row]) or name not in names
-            else self._cell(names[name], row)
+            else self.cell(names[name], row)
             for name, column in numbers.items()
         }
-        return values if timed else {**values, "time": self._cell(names["time"], row)}
+        return values if timed else {**values, "time": self.cell(names["time"], row)}
 
-    def _cell(self, name: str, row: int) -> object:
+    def cell(self, name: str, row: int) -> object:
+        """What stands there, text cut to what a line can show."""
         found: object = self._frame[name][row]
         return found[:_SHOWN] if isinstance(found, str) else found
 
@@ -270,7 +277,7 @@ class Table:
             column = column.cast(pl.Datetime("ns"))
         known = column.is_not_null().to_numpy()
         self.note(~known, Case.MISSING_VALUE)
-        result = np.full(len(column), _NO_TIME, np.int64)
+        result = np.full(len(column), NO_TIME, np.int64)
         if isinstance(column.dtype, pl.Datetime):
             # Widened by hand: polars would wrap a wrong year round instead of refusing it.
             scale = {"ms": 1_000_000, "us": 1_000, "ns": 1}[column.dtype.time_unit]

@@ -9,6 +9,7 @@ from enum import Enum, IntEnum
 from typing import Any
 
 from mirrorcore.errors import DataError
+from mirrorcore.market.records import ALL_SYMBOLS
 
 
 class Action(Enum):
@@ -157,7 +158,7 @@ _TABLE: dict[Case, tuple[Action, str]] = {
     Case.SERIES_HOLE: (Action.FLAG, "a series file has no value here: the last one known stays"),
 }
 
-_SAMPLES_PER_CASE = 8
+SAMPLES_PER_CASE = 8
 """Kept by source and case, so that a flood of one case does not push out the others."""
 
 
@@ -178,6 +179,11 @@ class Sample:
     """Row of the file, from 0, or None where the record did not come from a file."""
     values: Mapping[str, Any]
     detail: str = ""
+
+    @property
+    def counted_row(self) -> int | None:
+        """Its row as people count: the first, below a header, is row 1."""
+        return None if self.row is None else self.row + 1
 
 
 _LATELY = 1000
@@ -233,7 +239,7 @@ class IntakeReport:
         key = (sample.source, sample.case)
         ring = self._samples.get(key)
         if ring is None:
-            ring = self._samples[key] = deque(maxlen=_SAMPLES_PER_CASE)
+            ring = self._samples[key] = deque(maxlen=SAMPLES_PER_CASE)
         ring.append(sample)
 
     @property
@@ -306,17 +312,24 @@ class IntakeReport:
         )
         causes = "; ".join(f"{times} × {case.description}" for times, case in found[:3])
         worst = found[0][1]
-        where = ""
+        where, remedy = "", _REMEDY_OF_SOURCES
         for sample in self._samples.get((source, worst), ()):
-            row = "" if sample.row is None else f" row {sample.row}"
-            where = f" (for example {sample.symbol}{row}: {dict(sample.values)})"
+            row = () if sample.row is None else (told_row(sample.row),)
+            symbol = () if sample.symbol in ("", ALL_SYMBOLS) else (sample.symbol,)
+            where = f"; for example {' '.join((*symbol, *row))}: {dict(sample.values)}"
+            remedy = _REMEDY_OF_ROWS if row else _REMEDY_OF_SOURCES
             break
         return DataError(
             f"{source}: {rejected} of {self.seen[source]} records were rejected "
             f"({rejected / self.seen[source]:.1%}, at most {limit:.1%} is borne): {causes}{where}",
-            hint=_REMEDY.get(worst, "look at the samples in quarantine and repair the source"),
+            hint=_REMEDY.get(worst, remedy),
         )
 
+
+_REMEDY_OF_ROWS = (
+    "mend these rows, or leave them out; 'mirrorcore data check FILE' shows more of them"
+)
+_REMEDY_OF_SOURCES = "look at the samples in quarantine and repair the source"
 
 _REMEDY = {
     Case.DECIMAL_SHIFT: "if the instrument was redenominated, start the run after that date "

@@ -50,7 +50,7 @@ def sampled(sample: Sample) -> dict[str, Any]:
     return {
         "case": sample.case.name,
         "symbol": sample.symbol or None,
-        "row": sample.row,
+        "row": sample.counted_row,
         "time": iso(sample.ts_event) if sample.ts_event > 0 else None,
         "values": {key: _plain(value) for key, value in sample.values.items()},
         "detail": sample.detail or None,
@@ -96,6 +96,8 @@ def case_table(one: Checked, out: Console, *, samples: int) -> None:
     for name, (times, action, meaning) in sorted(seen.items()):
         table.add_row(Text(name), f"{times:,}", action, Text(meaning))
     out.print(table)
+    if samples and any(sample.row is not None for sample in one.report.quarantine):
+        say(out, "    for example (the first row below a header is row 1)", "dim")
     told: dict[str, int] = {}
     for sample in one.report.quarantine:
         told[sample.case.name] = told.get(sample.case.name, 0) + 1
@@ -106,7 +108,7 @@ def case_table(one: Checked, out: Console, *, samples: int) -> None:
 def _sample_text(sample: Sample) -> str:
     from mirrorcore.clock import iso
 
-    row = "" if sample.row is None else f" row {sample.row}"
+    row = "" if sample.row is None else f" row {sample.counted_row}"
     time = f" at {iso(sample.ts_event)}" if sample.ts_event > 0 else ""
     told = [(key, value) for key, value in sample.values.items() if key not in _SAID_ALREADY]
     values = {key: _plain(value) for key, value in told[:6]}
