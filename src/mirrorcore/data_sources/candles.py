@@ -10,6 +10,7 @@ import numpy as np
 
 from mirrorcore import clock
 from mirrorcore.data_sources.file_names import CandleFile
+from mirrorcore.data_sources.row_order import TOO_EARLY, rows_in_order
 from mirrorcore.data_sources.tables import Table
 from mirrorcore.errors import DataError
 from mirrorcore.market.block import Ints
@@ -91,18 +92,19 @@ class CandleReader:
         prices = [table.numbers(names[name]) for name in PRICES]
         label = file.path.name
         cut = table.cut_off()
+        rows, turned = rows_in_order(table, times)
         for row in np.flatnonzero(table.faults).tolist():
             case = Case(int(table.faults[row]))
             self.report.count(label, case)
             event = int(times[row])
             numbers = dict(zip(PRICES, prices, strict=True))
             values = table.told(names, numbers, row, timed=event >= 0)
-            detail = f"cut off at byte {cut}" if case is Case.TRUNCATED else ""
+            detail = TOO_EARLY if case is Case.OUT_OF_ORDER else ""
+            if case is Case.TRUNCATED:
+                detail = f"cut off at byte {cut}"
             self.report.keep(Sample(label, case, file.symbol, event, row, values, detail))
         self.report.saw(label, int(np.count_nonzero(table.faults)))
-        rows = np.flatnonzero(table.faults == Case.NONE)
-        if len(rows) > 2 and bool((np.diff(times[rows]) < 0).all()):
-            rows = rows[::-1]
+        if turned:
             self.report.count(label, Case.ROW_ORDER)
         if len(rows) < len(times) or (len(rows) and rows[0] != 0):
             times, prices = times[rows], [column[rows] for column in prices]

@@ -28,6 +28,7 @@ from mirrorcore.data_sources.forex.quote_files import (
     require_unit,
     to_utc,
 )
+from mirrorcore.data_sources.row_order import TOO_EARLY, rows_in_order
 from mirrorcore.data_sources.tables import Table
 from mirrorcore.errors import DataError, UsageError
 from mirrorcore.journal.files import make_folder
@@ -239,10 +240,10 @@ def _candles(
     volume = table.numbers(names["volume"]) if "volume" in names else np.zeros(len(table))
     if "volume" not in names:
         found.notes.append(_NO_VOLUME)
+    table.cut_off()
+    rows, turned = rows_in_order(table, times)
     _count(found, table, names, times, {**prices, "volume": volume}, symbol)
-    rows = np.flatnonzero(table.faults == Case.NONE)
-    if len(rows) > 2 and bool((np.diff(times[rows]) < 0).all()):
-        rows = rows[::-1]
+    if turned:
         found.report.count(found.path.name, Case.ROW_ORDER)
     require_unit(
         prices["close"][rows], QuoteFile(found.path, symbol, points=plan.points, zone=plan.zone)
@@ -264,14 +265,14 @@ def _count(
 ) -> None:
     """Rows that cannot be read at all, into the report."""
     label = found.path.name
-    table.cut_off()
     for row in np.flatnonzero(table.faults).tolist():
         case = Case(int(table.faults[row]))
         found.report.saw(label, 1)
         found.report.count(label, case)
         event = int(times[row])
         shown = table.told(names, values, row, timed=event >= 0)
-        found.report.keep(Sample(label, case, symbol, event, row, shown))
+        detail = TOO_EARLY if case is Case.OUT_OF_ORDER else ""
+        found.report.keep(Sample(label, case, symbol, event, row, shown, detail))
 
 
 def parse_columns(pairs: list[str]) -> dict[str, str]:

@@ -110,7 +110,10 @@ _TABLE: dict[Case, tuple[Action, str]] = {
     ),
     Case.FUTURE: (Action.REJECT, "the event time is later than its receipt"),
     Case.LOOK_AHEAD: (Action.REJECT, "available before the bar closed or the value was released"),
-    Case.OUT_OF_ORDER: (Action.REJECT, "older than what was already accepted"),
+    Case.OUT_OF_ORDER: (
+        Action.REJECT,
+        "older than what was already accepted; in a file of candles also newer than those after it",
+    ),
     Case.REVISED: (Action.REJECT, "a final bar came again with other values; the first stays"),
     Case.OVERLAP: (Action.REJECT, "opens before the previous bar has closed"),
     Case.DECIMAL_SHIFT: (Action.REJECT, "the whole bar is a power of ten away from the last ones"),
