@@ -46,6 +46,22 @@ def test_the_answer_of_a_run_names_a_source_that_nobody_serves(
     assert told["mood"]["records"] == {}
 
 
+def test_what_is_odd_in_a_calendar_is_a_warning_before_the_run_and_in_its_answer(
+    call: Caller, tmp_path: Path
+) -> None:
+    head = "id,symbol,kind,at,announced,amount,withdrawn"
+    file = tmp_path / "unlocks.csv"
+    file.write_text(f"{head}\na,BTC/USDT,unlock,2090-03-16,2024-01-10,198,\n")
+    due = f'kind = "calendar"\nparams = {{ file = "{file}", supply = {{ "BTC/USDT" = "19" }} }}'
+    with served_exchange(symbols=("BTC/USDT",), history=MINUTE, speed=10) as venue:
+        done = call("run", "--config", written(tmp_path, venue.url, due), "--json", "--no-report")
+    assert done.code == 0, done.err
+    (told,) = (one for one in done.document["warnings"] if "calendar" in one)
+    assert "row 1 " in told
+    assert "sets 198 coins free, more than the 19 in circulation" in told
+    assert "warning: source calendar:" in done.err
+
+
 def test_a_source_without_its_key_is_refused_before_anything_is_written(
     call: Caller, tmp_path: Path
 ) -> None:

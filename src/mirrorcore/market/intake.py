@@ -112,7 +112,7 @@ _TABLE: dict[Case, tuple[Action, str]] = {
     Case.LOOK_AHEAD: (Action.REJECT, "available before the bar closed or the value was released"),
     Case.OUT_OF_ORDER: (
         Action.REJECT,
-        "older than what was already accepted; in a file of candles also newer than those after it",
+        "older than what was accepted, or, in a file of candles, newer than the rows after it",
     ),
     Case.REVISED: (Action.REJECT, "a final bar came again with other values; the first stays"),
     Case.OVERLAP: (Action.REJECT, "opens before the previous bar has closed"),
