@@ -220,13 +220,21 @@ def test_what_an_agent_publishes_between_its_steps_is_held_back_no_longer() -> N
             handle.publish({"held": True})
 
     handle = bus.register("a", on_tick=on_tick)
+    heard: list[Any] = []
+    bus.register("b", on_message=heard.append)
     loop = VirtualTimeLoop(clock)
+
+    def between() -> None:
+        handle.publish({"at_once": True})
+        handle.send("b", "at once")
+        bus.settle()
 
     async def main() -> None:
         bus.tick(None)
-        loop.call_later(0.15, lambda: handle.publish({"at_once": True}))
+        loop.call_later(0.15, between)
         await asyncio.sleep(0.16)
         assert dict(bus.read("a").state) == {"at_once": True}
+        assert heard == ["at once"]
         await bus.wait_quiet(SECOND)
         bus.admit()
         assert dict(bus.read("a").state) == {"at_once": True, "held": True}
@@ -240,9 +248,13 @@ def test_the_operators_interrupt_passes_through_a_coroutine_that_is_closed() -> 
     bus = make()
     source = bus.register("source")
 
+    class Pause:
+        def __await__(self) -> Any:
+            yield
+
     async def on_update(_: Any) -> None:
         try:
-            await asyncio.sleep(1)
+            await Pause()
         finally:
             raise KeyboardInterrupt
 
