@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
-from command_calls import EXAMPLES, Caller
+from command_calls import EXAMPLES, PROGRAM, Caller
+
+from mirrorcore.clock import MILLISECOND
+from mirrorcore.swarm.contract import ContractReport, patience
 
 GUIDE = """
 from mirrorcore import BaseAgent
@@ -199,6 +207,61 @@ def test_an_agent_that_does_not_end_is_ended(
     swarm, alone = done.document["findings"]
     assert told in swarm["detail"]
     assert (alone["verdict"], "do not come to an end" in alone["detail"]) == ("skipped", True)
+
+
+def test_an_agent_that_waits_in_c_is_given_up_where_it_stands(tmp_path: Path) -> None:
+    in_a_call = write_rogue(tmp_path, "guide", "            __import__('time').sleep(3600)", "")
+    while_loading = tmp_path / "slow.py"
+    while_loading.write_text("import time\n\ntime.sleep(3600)\n", encoding="utf-8")
+    command = [sys.executable, "-c", PROGRAM, "agents", "test", "--interests", "technical"]
+    started = [
+        subprocess.Popen(
+            [*command, str(file), *how],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        for file, how in ((in_a_call, ()), (while_loading, ("--json",)))
+    ]
+    try:
+        (told, err), (document, err_too) = [one.communicate(timeout=120) for one in started]
+    finally:
+        for one in started:
+            one.kill()
+            one.communicate()
+    assert [one.returncode for one in started] == [5, 5], (told, err, document, err_too)
+    assert "Traceback" not in err + err_too
+    assert f"Rogue has not come back for 10 s ({in_a_call}, line 12)" in told
+    assert "FAILED" in told
+    (finding,) = json.loads(document)["findings"]
+    assert finding["verdict"] == "failed"
+    assert "slow.py has not come back for 10 s" in finding["detail"]
+    assert f"({while_loading}, line 3): time.sleep" in finding["detail"]
+    assert "asyncio.sleep" in finding["hint"]
+
+
+def test_many_short_calls_are_not_one_long_one(tmp_path: Path) -> None:
+    file = tmp_path / "steady.py"
+    file.write_text("def work(pause):\n    pause()\n", encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    given_up: list[ContractReport] = []
+    gate = threading.Semaphore(0)
+    limit_ns = 300 * MILLISECOND
+
+    def enough(report: ContractReport) -> None:
+        given_up.append(report)
+        gate.release()
+
+    with patience({str(file): "Steady"}, enough, limit_ns):
+        for _ in range(10):
+            names["work"](lambda: gate.acquire(timeout=0.06))
+        assert not given_up
+        names["work"](gate.acquire)
+    (report,) = given_up
+    assert report.agent_id == "Steady"
+    assert f"({file}, line 2): pause()" in report.findings[0].detail
 
 
 def test_an_agent_that_leaves_takes_nobody_with_it(call: Caller, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mirrorcore.errors import CheckFailedError, UsageError
-from mirrorcore.interfaces.cli.answer import Answer, Session, say
+from mirrorcore.interfaces.cli.answer import Answer, Session, console, encode, say
 from mirrorcore.interfaces.cli.registration import command
 from mirrorcore.interfaces.cli.settings import Settings, load
 
@@ -105,17 +107,44 @@ def examine(
     interests: _INTERESTS = None,
 ) -> Answer:
     """Hold an agent to what every agent keeps to; exit 5 where it does not."""
-    from mirrorcore.swarm.contract import check_agent
+    from mirrorcore.swarm.contract import check_agent, patience
 
     loaded = load(session, Settings(config=config or config_here())).config
-    swarm, agent_id = _chosen(loaded, target, class_name, _names(interests))
-    report = check_agent(swarm, agent_id)
 
+    def given_up(report: ContractReport) -> None:
+        """Say what there is to say and leave: nothing ends the call that is waited for."""
+        answer = _answer(report)
+        if session.json:
+            sys.stdout.write(encode(answer.document) + "\n")
+        else:
+            answer.show(console(sys.stdout))
+        sys.stdout.flush()
+        os._exit(answer.exit_code)
+
+    with patience(_own_files(loaded, target, class_name), given_up):
+        swarm, agent_id = _chosen(loaded, target, class_name, _names(interests))
+        return _answer(check_agent(swarm, agent_id))
+
+
+def _answer(report: ContractReport) -> Answer:
     def show(out: Console) -> None:
         _show(report, out)
 
     document = {**asdict(report), "passed": report.passed}
     return Answer(document, show, 0 if report.passed else CheckFailedError.exit_code)
+
+
+def _own_files(config: RunConfig, target: str, class_name: str | None) -> Mapping[str, str]:
+    """Files of the user's own that are executed, as they are given to Python -> the agent's name.
+
+    What class is in the file of the target is not known before it has been loaded.
+    """
+    files = {str(Path(target).resolve()): class_name or ""}
+    for entry in config.agent:
+        if entry.file is not None:
+            # Of another name for the same file the agent's own counts.
+            files |= dict.fromkeys((str(entry.file), str(Path(entry.file).resolve())), entry.id)
+    return files
 
 
 def config_here() -> Path | None:
@@ -127,7 +156,8 @@ def config_here() -> Path | None:
 
 def _show(report: ContractReport, out: Console) -> None:
     calls = f"called {report.calls:,} times over {report.ticks:,} ticks of a simulated market"
-    say(out, f"{report.agent_id} ({report.form}), {calls}", "bold")
+    tried = f"({report.form}), {calls}" if report.ticks else "was given up"
+    say(out, f"{report.agent_id} {tried}", "bold")
     for finding in report.findings:
         mark, style = _MARKS[finding.verdict]
         detail = f": {finding.detail}" if finding.detail else ""
@@ -136,7 +166,11 @@ def _show(report: ContractReport, out: Console) -> None:
             say(out, f"    → {finding.hint}")
     broken = sum(finding.verdict == "failed" for finding in report.findings)
     if broken:
-        say(out, f"FAILED: {broken} of {len(report.findings)} promises are broken", "bold red")
+        if report.ticks:
+            told = f"{broken} of {len(report.findings)} promises are broken"
+        else:
+            told = "the promises could not be tried"
+        say(out, f"FAILED: {told}", "bold red")
     else:
         say(out, "passed", "green")
 
