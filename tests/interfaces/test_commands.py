@@ -217,6 +217,54 @@ def test_paused_agents_are_told_by_everyone_who_looks(swarm: Commanded) -> None:
     assert swarm.say("resume_agent", target="ChainWatcher")["status"] == "done"
 
 
+def test_what_was_isolated_by_command_comes_back_by_a_restart_alone(swarm: Commanded) -> None:
+    agent = "MacroWatcher"
+    assert swarm.say("isolate_agent", target=agent, confirmed=True)["status"] == "done"
+    for name in ("reset_breaker", "resume_agent"):
+        told = swarm.say(name, target=agent)
+        assert (told["status"], told["error"]["code"]) == ("rejected", "conflict"), told
+        assert told["error"]["message"] == f"{agent}: it was isolated by command"
+        assert "restart_agent" in told["error"]["hint"]
+        several = swarm.say(name, target=f"{agent},FlowReader")
+        assert (several["status"], several["acked"]) == ("partial", ["FlowReader"])
+        assert "restart_agent" in several["missing"][0]["why"]
+    (row,) = swarm.say("agents", target=agent)["result"]["agents"]
+    assert row["status"] == "isolated"
+    assert swarm.say("restart_agent", target=agent, confirmed=True)["status"] == "done"
+    assert swarm.say("reset_breaker", target=agent)["status"] == "done"
+    assert swarm.say("resume_agent", target=agent)["status"] == "done"
+
+
+def test_on_a_bus_alone_isolation_by_command_holds_as_well() -> None:
+    async def ask() -> list[dict[str, Any]]:
+        bus = SyncBus()
+        failing = [True]
+
+        def broken(update: object) -> None:
+            if failing[0]:
+                raise ValueError("now")
+
+        await bus.register_agent("source", [], lambda update: None)
+        await bus.register_agent("a", ["source"], broken)
+        door = CommandInterface(bus)
+        for number in range(6):
+            await bus.update_agent_state("source", {"n": number})
+            await asyncio.sleep(0)
+        told = [{"status": str(bus.status("a")), "held": bus.held_out("a")}]
+        told.append(await door.handle_command("resume_agent", {"agent_id": "a"}))
+        failing[0] = False
+        for name in ("isolate_agent", "reset_breaker", "restart_agent", "reset_breaker"):
+            told.append(await door.handle_command(name, {"agent_id": "a"}))
+        return told
+
+    before, resumed, isolated, reset, restarted, again = asyncio.run(ask())
+    assert before == {"status": "isolated", "held": False}, "its failures took it down"
+    assert resumed["error"]["message"] == "a: it is isolated after failures, not paused"
+    assert isolated["status"] == "done"
+    assert "isolated by command" in reset["error"]["message"]
+    assert (restarted["status"], again["status"]) == ("done", "done")
+
+
 def test_shares_of_the_fusion_come_out_as_asked(swarm: Commanded) -> None:
     """As they are until weights are learned anew, which in a quick swarm may be a moment later."""
     oracle: Any = role_of(swarm.run.swarm.members, "oracle")

@@ -203,6 +203,11 @@ class Agent:
         return self.state
 
     @property
+    def held_out(self) -> bool:
+        """Whether it was isolated by command, so that no time and no probe brings it back."""
+        return self.state is LifeState.ISOLATED and self.breaker.retry_at is None
+
+    @property
     def callable(self) -> bool:
         """Whether it may be called now, as far as its life goes."""
         if self.host is not None and not self.host.begun:

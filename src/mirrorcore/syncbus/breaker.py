@@ -125,6 +125,10 @@ class Breaker:
         self.retry_at = now + round(float(rng.random()) * self.longest_wait_ns())
         self.level += 1
 
+    def hold(self) -> None:
+        """Stay open: no try at any time."""
+        self.retry_at = None
+
     def longest_wait_ns(self) -> int:
         """The bound of the next draw, ns."""
         policy, cadence = self._policy, self._cadence_ns

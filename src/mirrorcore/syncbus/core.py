@@ -31,6 +31,7 @@ from mirrorcore.syncbus.policy import AgentPolicy
 from mirrorcore.syncbus.process_factory import ProcessFactory, process_of
 from mirrorcore.syncbus.registry import check_interests
 from mirrorcore.syncbus.schema import Schema, check_schema
+from mirrorcore.syncbus.supervision import LifeState
 from mirrorcore.syncbus.ticks import Ticks
 
 
@@ -173,10 +174,12 @@ class BusCore(Ticks, Inspection):
         self._dispatcher.nudge()
 
     def isolate(self, agent_id: str) -> None:
-        """Take it out by command: no retry until :meth:`restart`."""
+        """Take it out by command: no retry until :meth:`restart`, also of one that was down."""
         agent = self._agent(agent_id)
         if not agent.down:
             self._supervisor.isolate(agent, "by command", manual=True)
+        elif agent.state is LifeState.ISOLATED and not agent.held_out:
+            self._supervisor.hold(agent)
 
     def restart(self, agent_id: str) -> bool:
         """A new incarnation by command, with a clean sheet; False where its factory fails."""

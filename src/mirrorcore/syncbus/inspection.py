@@ -110,6 +110,14 @@ class Inspection(BusParts):
     def status(self, agent_id: str) -> LifeState:
         return self._agent(agent_id).status
 
+    def paused(self, agent_id: str) -> bool:
+        """Whether a pause is laid on it, whatever else keeps it back."""
+        return self._agent(agent_id).paused
+
+    def held_out(self, agent_id: str) -> bool:
+        """Whether it was isolated by command: only a restart by command brings it back."""
+        return self._agent(agent_id).held_out
+
     def signals_under_way(self, agent_id: str) -> int:
         """Signals that an agent which waits, or is in a process, has not handled yet."""
         return sum(not task.done() for task in self._agent(agent_id).side_tasks)

@@ -179,6 +179,12 @@ class Supervisor:
         self._event(EventKind.BREAKER, agent, f"{was} -> open")
         self._event(EventKind.ISOLATED, agent, f"{reason}; {again}")
 
+    def hold(self, agent: Agent) -> None:
+        """Keep one that is isolated out for good: its next try is struck off."""
+        agent.breaker.hold()
+        self._dispatcher.watched.pop(agent.agent_id, None)
+        self._event(EventKind.ISOLATED, agent, "by command; by command only")
+
     def restart(self, agent: Agent, *, manual: bool = False) -> bool:
         """A new incarnation from the last checkpoint, on probation; False if that failed."""
         now = self._clock.now()

@@ -7,14 +7,16 @@ stop; there is no order plane to command.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mirrorcore.interfaces.commands.calls import Call, Caller, Outcome, outcome
 from mirrorcore.interfaces.commands.catalogue import SPECS, STOP
 from mirrorcore.interfaces.commands.failures import CommandError, as_command_error
+from mirrorcore.interfaces.commands.plans import refuse_where_all_would
 from mirrorcore.interfaces.commands.registry import Commands
 from mirrorcore.interfaces.commands.specs import Spec
+from mirrorcore.swarm.control.effects import life_refusal
 from mirrorcore.syncbus import Reply, SyncBus
 
 _ENVELOPE = ("confirm", "reason", "dry_run", "key")
@@ -84,12 +86,13 @@ class _BusCommands:
         "resume_agent": "resume",
         "restart_agent": "restart",
         "isolate_agent": "isolate",
+        "reset_breaker": "reset_breaker",
     }
 
     def __init__(self, bus: SyncBus) -> None:
         self._bus = bus
         self._serial = 0
-        known = ("status", "agents", "help", "reset_breaker", STOP, *self._LIVES)
+        known = ("status", "agents", "help", STOP, *self._LIVES)
         self.specs: Mapping[str, Spec] = {name: SPECS[name] for name in known}
 
     async def execute(self, call: Call) -> Outcome:
@@ -132,15 +135,18 @@ class _BusCommands:
             replies = await self._bus.broadcast_command(STOP, {"level": args["level"]})
             return _told(call_id, spec.name, replies.values())
         chosen = agents_meant(args["target"], kinds, self._bus)
-        if spec.name == "reset_breaker":
-            done = {agent: self._bus.reset_breaker(agent) for agent in chosen}
-            failing = {agent: "it is still failing" for agent, ok in done.items() if not ok}
-            acked = [agent for agent, ok in done.items() if ok]
-            status = "done" if not failing else "partial" if acked else "failed"
-            return outcome(call_id, spec.name, status, acked=acked, missing=failing)
-        send: Callable[..., Any] = self._bus.send_command
-        answers = [await send(agent, self._LIVES[spec.name]) for agent in chosen]
-        return _told(call_id, spec.name, answers)
+        command = self._LIVES[spec.name]
+        refuse_where_all_would(self._bus, command, chosen)
+        return _told(call_id, spec.name, [await self._live(agent, command) for agent in chosen])
+
+    async def _live(self, agent: str, command: str) -> Reply:
+        refusal = life_refusal(self._bus, command, agent)
+        if refusal:
+            return Reply(agent, False, error=refusal)
+        if command == "reset_breaker":
+            done = self._bus.reset_breaker(agent)
+            return Reply(agent, done, error="" if done else "it is still failing")
+        return await self._bus.send_command(agent, command)
 
     def _row(self, agent: str, kind: str) -> dict[str, Any]:
         view, health = self._bus.read(agent), self._bus.health(agent)

@@ -27,8 +27,9 @@ from mirrorcore.swarm.control.actions import (
     ResumeEntries,
     ResumeTrading,
 )
-from mirrorcore.swarm.control.effects import learned_weights
+from mirrorcore.swarm.control.effects import learned_weights, life_refusal
 from mirrorcore.swarm.run import Run
+from mirrorcore.syncbus import SyncBus
 from mirrorcore.trading.gateway import ACTIVE
 
 DECIDING = ("oracle", "allocator", "arch_ctrl", "risk_sentinel", "execution_daemon")
@@ -60,11 +61,27 @@ def kinds_of(run: Run) -> dict[str, str]:
     return {member.agent_id: member.kind for member in run.swarm.members}
 
 
+def refuse_where_all_would(bus: SyncBus, command: str, targets: Sequence[str]) -> None:
+    """CommandError where no target can be told this; where some can, the others are named with the
+    outcome."""
+    refusals = {agent: life_refusal(bus, command, agent) for agent in targets}
+    if not all(refusals.values()):
+        return
+    told, hints = [], []
+    for agent, refusal in refusals.items():
+        why, _, what_to_do = refusal.partition(": ")
+        told.append(f"{agent}: {why}")
+        hints.append(what_to_do)
+    raise CommandError("conflict", "; ".join(told), hint="; ".join(dict.fromkeys(hints)))
+
+
 def _life(command: LifeCommand) -> Callable[[Run, Asked], Plan]:
     def plan(run: Run, asked: Asked) -> Plan:
         kinds = kinds_of(run)
         targets = agents_meant(asked.args["target"], kinds, run.swarm.parts.bus)
-        states = {agent: str(run.swarm.parts.bus.status(agent)) for agent in targets}
+        bus = run.swarm.parts.bus
+        refuse_where_all_would(bus, command, targets)
+        states = {agent: str(bus.status(agent)) for agent in targets}
         confirm = ""
         if command in ("restart", "isolate"):
             confirm = f"{command}s {len(targets)} of {len(kinds)} agents"

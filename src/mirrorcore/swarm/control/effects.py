@@ -29,7 +29,7 @@ from mirrorcore.swarm.control.actions import (
 )
 from mirrorcore.swarm.engine import EXIT, Engine
 from mirrorcore.swarm.members import Member
-from mirrorcore.syncbus import ALL, BusError
+from mirrorcore.syncbus import ALL, BusError, SyncBus
 from mirrorcore.syncbus import Command as Order
 from mirrorcore.trading.gateway import ACTIVE, Trigger
 from mirrorcore.trading.looks import Found
@@ -61,6 +61,25 @@ class Effect:
     acked: list[str] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
+
+
+def life_refusal(bus: SyncBus, command: str, agent_id: str) -> str:
+    """Why an agent cannot be told this as it is now, and what to do; empty where it can."""
+    if command not in ("resume", "reset_breaker"):
+        return ""
+    if bus.held_out(agent_id):
+        return "it was isolated by command: only restart_agent brings it back"
+    if command == "reset_breaker" or bus.paused(agent_id):
+        return ""
+    match bus.status(agent_id):
+        case "isolated":
+            return (
+                "it is isolated after failures, not paused: it is tried again by itself, "
+                "reset_breaker tries it at once"
+            )
+        case "failed":
+            return "it has failed, it is not paused: restart_agent brings it back"
+    return ""
 
 
 class Effects:
@@ -145,6 +164,9 @@ class Effects:
     def _live(self, command: str, member: Member) -> str:
         """Carry out one life command; why it did not work, empty where it did."""
         bus, agent_id = self._bus, member.agent_id
+        refusal = life_refusal(bus, command, agent_id)
+        if refusal:
+            return refusal
         match command:
             case "pause":
                 bus.pause(agent_id)
