@@ -234,6 +234,8 @@ def test_the_list_of_what_there_is(run: RunInfo) -> None:
         ("", "ask for T12"),
         ("2025-13-01T00:00", "write it as 2025-03-01T12:05"),
         ("2031-01-01", "it ends at 2025-01-03"),
+        ("2019-01-01", "its decisions are from 2025-01-0"),
+        ("2025-01-01T00:01 AAA/USD", "its decisions are from 2025-01-0"),
         ("O1/7", "it "),
     ],
 )

@@ -122,9 +122,20 @@ def _parsed(text: str, recorded: Recorded) -> int:
     if not recorded.notes or ts > recorded.notes[-1].ts:
         ended = f"it ends at {iso(recorded.notes[-1].ts)}" if recorded.notes else "it is empty"
         raise UsageError(f"run {recorded.info.id} has no tick at {text}", hint=ended)
+    began = _first_instant(recorded) if ts < recorded.notes[0].ts else ts
+    if ts < began:
+        reach = f"its decisions are from {iso(began)} to {iso(recorded.notes[-1].ts)}"
+        raise UsageError(f"run {recorded.info.id} has no tick at {text} or before", hint=reach)
     before = [note.ts for note in recorded.notes if note.ts <= ts]
     # Within a bar of the end of a block that end is the tick before.
     return before[-1] if before and ts - before[-1] < recorded.source.bar_ns else ts
+
+
+def _first_instant(recorded: Recorded) -> int:
+    """The instant of the first tick that was decided, ns."""
+    first = recorded.notes[0]
+    block = next(iter(recorded.blocks(first.first)), None)
+    return first.ts if block is None else int(block.ts[0])
 
 
 def _symbol(text: str, recorded: Recorded) -> int | None:
