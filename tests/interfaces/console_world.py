@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -149,4 +150,16 @@ def spawn(
         timeout=60,
         dimensions=(40, columns),
         env=environment,
+    )
+
+
+def piped(swarm: Served, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``mirrorcore console`` with a script for its input."""
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, "console", "--runs", str(swarm.runs), *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 from command_calls import Caller, plain
-from console_world import TOKENS, Served, announce, served, spawn
+from console_world import TOKENS, Served, announce, piped, served, spawn
 
+from mirrorcore.interfaces.attaching import attach
 from mirrorcore.interfaces.commands.failures import HTTP
+from mirrorcore.interfaces.console.doors import RemoteDoor
+from mirrorcore.interfaces.console.reading import Request
 from mirrorcore.interfaces.console.telling import exit_code_of
 from mirrorcore.journal import RunRegistry
 
@@ -25,6 +28,35 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def ctl(call: Caller, swarm: Served) -> Caller:
     call.runs = swarm.runs
     return call
+
+
+@pytest.mark.parametrize("line", [
+    "statsu", "orders limit=many", "pause_agent", "adjust_risk colour 1", "adjust_risk gross 0",
+    "inspect Nobody", "exit NO/ONE",
+])  # fmt: skip
+def test_a_refusal_is_the_same_whichever_door(ctl: Caller, swarm: Served, line: str) -> None:
+    """The code and the status of what HTTP answers, also of what the line itself refuses."""
+    name, *rest = line.split()
+    names = {"orders": [], "adjust_risk": ["name", "value"], "inspect": ["agent"],
+             "exit": ["target"]}  # fmt: skip
+    args = dict(zip(names.get(name, ()), rest, strict=False))
+    args |= dict([rest[0].split("=")] if name == "orders" else [])
+    by_http = RemoteDoor(attach(swarm.runs, swarm.run_id), "operator").call_now(Request(name, args))
+    by_ctl = ctl("ctl", *line.split(), "--json")
+    script = f"{line}\n"
+    by_console = json.loads(piped(swarm, script, "--json").stdout)
+    expected = (by_http["status"], by_http["error"]["code"], by_http["error"]["http"])
+    for told in (by_ctl.document, by_console):
+        assert (told["status"], told["error"]["code"], told["error"]["http"]) == expected, told
+        assert told.keys() == by_http.keys()
+        assert told["name"] == name
+    assert by_ctl.code == exit_code_of(by_http)
+
+
+def test_a_role_that_may_not_is_refused_as_the_swarm_refuses_it(ctl: Caller) -> None:
+    done = ctl("ctl", "pause_agent", "MomentumScout", "--role", "viewer", "--json")
+    assert done.code == 6
+    assert (done.document["status"], done.document["error"]["code"]) == ("rejected", "read_only")
 
 
 def state(swarm: Served, agent: str) -> str:

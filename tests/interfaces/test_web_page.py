@@ -297,12 +297,13 @@ def test_a_viewer_sees_everything_and_can_stop_nothing(chromium: Any, swarm: Liv
     with Dashboard(chromium, swarm.port, swarm.token("viewer"), tab="alerts") as dashboard:
         until(lambda: "as viewer" in dashboard.text("#top"), "the role is known")
         assert dashboard.page.locator("#stop").is_disabled()
-        assert "no command pause_agent" in dashboard.command("pause_agent Rude")
+        assert "pause_agent needs the role operator" in dashboard.command("pause_agent Rude")
         dashboard.page.keyboard.press("Escape")
         dashboard.page.keyboard.down("F10")
         dashboard.after_frames(3)
         dashboard.page.keyboard.up("F10")
         assert gateway(swarm) == "active"
+        assert "a stop needs an operator's" in dashboard.text("#bottom .result")
         assert dashboard.page.locator("#side button", has_text="acknowledge").count() == 0
 
 

@@ -18,6 +18,13 @@ export interface Spec {
   readonly aliases?: readonly string[];
 }
 
+/** What this token may give, and by every name of the other commands the role that each needs. */
+export interface Catalogue {
+  readonly role: string;
+  readonly commands: readonly Spec[];
+  readonly others: Readonly<Record<string, string>>;
+}
+
 export interface Failure {
   readonly code: string;
   readonly message: string;
@@ -55,11 +62,11 @@ export class Api {
     private readonly token: () => string | null,
   ) {}
 
-  async catalogue(): Promise<Spec[]> {
+  async catalogue(): Promise<Catalogue> {
     const answer = await this.#ask("GET", "commands");
-    const body = (await answer.json()) as { commands: Spec[] } | Spec[];
+    const body = (await answer.json()) as Catalogue;
     if (!answer.ok) throw new Error(`the commands could not be read: ${answer.status}`);
-    return Array.isArray(body) ? body : body.commands;
+    return body;
   }
 
   /** Runs a command; a refusal and a server that does not answer are outcomes like others. */

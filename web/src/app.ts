@@ -12,6 +12,8 @@ export interface App {
   readonly view: ViewStore;
   readonly runner: Runner;
   specs: readonly Spec[];
+  /** Commands that this token may not give -> the role each needs. */
+  others: Readonly<Record<string, string>>;
   /** What is to be painted: the live state, or the one at which the view was paused. */
   shown(): State | null;
   isPaused(): boolean;

@@ -32,7 +32,7 @@ function start(): void {
   let dirty = true;
   const link = new Link(wire.href, token, 10, { frame: () => (dirty = true) });
   const app: App = {
-    link, api, view, runner, specs: [],
+    link, api, view, runner, specs: [], others: {},
     shown: () => {
       const state = frozen ?? link.client.state;
       // Before its first tick a swarm has nothing to say of itself.
@@ -127,7 +127,8 @@ function start(): void {
   async function readCommands(): Promise<void> {
     if (!token()) return;
     try {
-      app.specs = await api.catalogue();
+      const { commands: specs, others } = await api.catalogue();
+      Object.assign(app, { specs, others });
     } catch (error) {
       commands.tell(error instanceof Error ? error.message : String(error), "bad");
     }
@@ -149,7 +150,9 @@ function start(): void {
   function shortcut(key: KeyboardEvent): void {
     if (key.key === "F10") {
       key.preventDefault();
-      if (!key.repeat) top.stop.press();
+      if (key.repeat) return;
+      if (top.stop.element.disabled) commands.tell(top.stop.element.title, "bad");
+      else top.stop.press();
       return;
     }
     if ((key.ctrlKey || key.metaKey) && key.key === "k") {

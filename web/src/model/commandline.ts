@@ -34,13 +34,19 @@ type Parameter = Spec["params"][number];
  * Arguments by name (`value=0.5`, `--value 0.5`) or in the order of the parameters; a last one that is text
  * takes the rest of the line. The same lines mean the same in the console.
  */
-export function parseLine(line: string, specs: readonly Spec[]): Parsed {
+export function parseLine(
+  line: string,
+  specs: readonly Spec[],
+  others: Readonly<Record<string, string>> = {},
+): Parsed {
   if (isOpen(line)) return { ok: false, problem: "a quote is not closed" };
   const typed = words(line);
   const comment = typed.findIndex((word) => word.startsWith("#"));
   const [name, ...rest] = comment < 0 ? typed : typed.slice(0, comment);
   if (!name) return { ok: false, problem: "no command" };
   const spec = findSpec(name, specs);
+  const needed = Object.hasOwn(others, name) ? others[name] : undefined;
+  if (needed) return { ok: false, problem: `${name} needs the role ${needed}: use the token of ${needed}` };
   if (!spec) return { ok: false, problem: `no command ${name}; \`help\` lists them` };
   const last = spec.params.at(-1);
   const given = new Map<Parameter, string>();

@@ -67,7 +67,7 @@ export class CommandBar {
     const line = this.input.value.trim();
     if (!line) return;
     this.#close();
-    const parsed = parseLine(line, this.app.specs);
+    const parsed = parseLine(line, this.app.specs, this.app.others);
     if (!parsed.ok) {
       this.tell(parsed.problem, "bad");
       return;

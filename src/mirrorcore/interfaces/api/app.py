@@ -176,7 +176,15 @@ class Application:
     async def _catalogue(self, request: Request) -> Response:
         """What this token's role may ask for."""
         role = self._role(request)
-        return document({"role": role, "commands": self._parts.commands.catalogue(role)})
+        commands = self._parts.commands.catalogue(role)
+        given = [one["name"] for one in commands]
+        others = {
+            name: spec.role
+            for spec in self._parts.commands.specs.values()
+            for name in (spec.name, *spec.aliases)
+            if spec.name not in given
+        }
+        return document({"role": role, "commands": commands, "others": others})
 
     async def _outcome(self, request: Request) -> Response:
         """What became of an earlier command."""

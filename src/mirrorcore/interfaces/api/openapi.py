@@ -106,7 +106,15 @@ def catalogue() -> dict[str, Any]:
     schema = {
         "type": "object",
         "required": ["role", "commands"],
-        "properties": {"role": {"type": "string"}, "commands": {"type": "array"}},
+        "properties": {
+            "role": {"type": "string"},
+            "commands": {"type": "array"},
+            "others": {
+                "description": "the role each other command needs, by every name it has",
+                "type": "object",
+                "additionalProperties": {"type": "string"},
+            },
+        },
     }
     return _secured(_answers(schema))
 

@@ -92,17 +92,21 @@ def ctl(
     """Give a running swarm one command: 'mirrorcore ctl status', 'ctl emergency_stop'."""
     from dataclasses import replace
 
-    from mirrorcore.interfaces.console.catalogue import STOP
+    from mirrorcore.interfaces.console.catalogue import STOP, UnknownCommandError
     from mirrorcore.interfaces.console.reading import read_args
 
     if not words:
         raise UsageError("no command was given", hint="'mirrorcore ctl help' lists what there is")
     door = open_door(session, where, folder)
     if words[0] in ("help", "?"):
-        return _help(door, words[1:])
+        return _help(session, door, words[1:])
     # A stop is read without asking anybody first.
-    entry = STOP if words[0] == STOP.name else door.catalogue_now().find(words[0])
-    read = read_args(words[1:], entry)
+    catalogue = None if words[0] == STOP.name else door.catalogue_now()
+    try:
+        entry = STOP if catalogue is None else catalogue.find(words[0])
+        read = read_args(words[1:], entry)
+    except (UsageError, UnknownCommandError) as error:
+        return _unasked(session, error, words[0])
     request = replace(
         read, reason=reason or read.reason, yes=yes or read.yes, dry_run=dry_run or read.dry_run
     )
@@ -140,13 +144,26 @@ def _answer(session: Session, outcome: Outcome, entry: Entry) -> Answer:
     return Answer(outcome, show, exit_code_of(outcome))
 
 
-def _help(door: RemoteDoor, names: Sequence[str]) -> Answer:
+def _unasked(session: Session, error: MirrorCoreError, name: str) -> Answer:
+    """A call that is wrong as it was written, told as the swarm tells of one."""
+    from mirrorcore.interfaces.console.console import unasked
+    from mirrorcore.interfaces.console.telling import show_error
+
+    outcome = unasked(error, name)
+    return Answer(outcome, lambda _: show_error(outcome, session.remarks), error.exit_code)
+
+
+def _help(session: Session, door: RemoteDoor, names: Sequence[str]) -> Answer:
     from dataclasses import asdict
 
+    from mirrorcore.interfaces.console.catalogue import UnknownCommandError
     from mirrorcore.interfaces.console.telling import show_entry, show_help
 
     catalogue = door.catalogue_now()
-    chosen = [catalogue.find(name) for name in names] or list(catalogue.entries.values())
+    try:
+        chosen = [catalogue.find(name) for name in names] or list(catalogue.entries.values())
+    except UnknownCommandError as error:
+        return _unasked(session, error, "help")
 
     def show(out: Console) -> None:
         if not names:

@@ -38,6 +38,11 @@ class CommandInterface:
         self.caller = caller or Caller()
 
     @property
+    def bare(self) -> bool:
+        """Whether this is a bus without a swarm."""
+        return self._bus is not None
+
+    @property
     def specs(self) -> Mapping[str, Spec]:
         """The commands there are here."""
         return self._commands.specs

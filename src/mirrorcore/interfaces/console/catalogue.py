@@ -88,15 +88,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All commands of one role, in the registry's order."""
+    """All commands of one role, in the registry's order; ``bare`` where a bus without a swarm is
+    behind the door, which has fewer of them whoever asks."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
+    bare: bool = False
 
     @classmethod
-    def of(cls, specs: Iterable[Mapping[str, Any]]) -> Catalogue:
+    def of(cls, specs: Iterable[Mapping[str, Any]], *, bare: bool = False) -> Catalogue:
         """From the registry's JSON; what it says beyond what is known here is left alone."""
         found = [_entry(spec) for spec in specs]
-        return cls({entry.name: entry for entry in found})
+        return cls({entry.name: entry for entry in found}, bare)
 
     def find(self, word: str) -> Entry:
         """The command of this name or alias; UnknownCommandError with the nearest names."""
@@ -106,10 +108,13 @@ class Catalogue:
         from mirrorcore.interfaces.commands.catalogue import BY_ANY_NAME
 
         spec = BY_ANY_NAME.get(word)
+        if spec is not None and self.bare:
+            raise UnknownCommandError(
+                f"{spec.name} needs a swarm, this is a bus alone", hint="'help' lists what there is"
+            )
         if spec is not None:
             raise NotGivenHereError(
-                f"{word!r} cannot be given here",
-                hint=f"it needs a swarm and the role {spec.role}; 'help' lists what there is",
+                f"{spec.name} needs the role {spec.role}", hint=f"use the token of {spec.role}"
             )
         near = difflib.get_close_matches(word, self.words(), n=3, cutoff=0.6)
         hint = f"did you mean {', '.join(near)}?" if near else "'help' lists what there is"

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mirrorcore.errors import MirrorCoreError, UsageError
-from mirrorcore.interfaces.console.catalogue import STOP, Catalogue, Entry, UnknownCommandError
+from mirrorcore.interfaces.console.catalogue import (
+    STOP,
+    Catalogue,
+    Entry,
+    NotGivenHereError,
+    UnknownCommandError,
+)
 from mirrorcore.interfaces.console.doors import Door, LocalDoor, Outcome
 from mirrorcore.interfaces.console.lines import Lines, PlainLines, PromptLines
 from mirrorcore.interfaces.console.reading import Request, read_args, words_of
@@ -91,7 +97,7 @@ class InteractiveConsole:
             words = words_of(line)
             return await self._command(words, lines) if words else 0
         except MirrorCoreError as error:
-            self._fail(error)
+            self._fail(error, line)
             return error.exit_code
 
     async def _command(self, words: list[str], lines: Lines) -> int:
@@ -146,7 +152,7 @@ class InteractiveConsole:
     async def _help(self, words: list[str]) -> int:
         trouble = await self._learn()
         if trouble is not None:
-            self._fail(trouble)
+            self._fail(trouble, "help")
         entry = await self._find(words[0]) if words else None
         if self._json:
             names = [entry.name] if entry else list(self._catalogue.entries)
@@ -166,7 +172,7 @@ class InteractiveConsole:
             found = await self._door.catalogue()
         except MirrorCoreError as error:
             return error
-        self._catalogue = Catalogue({STOP.name: STOP, **found.entries})
+        self._catalogue = Catalogue({STOP.name: STOP, **found.entries}, found.bare)
         return None
 
     def _remember(self, outcome: Outcome) -> None:
@@ -211,11 +217,11 @@ class InteractiveConsole:
             show_outcome(outcome, self._out, changes=entry.changes)
         sys.stdout.flush()
 
-    def _fail(self, error: MirrorCoreError) -> None:
+    def _fail(self, error: MirrorCoreError, line: str) -> None:
         """What could not even be asked, in the form of any other refusal."""
-        told = refusal("bad_args" if error.exit_code == 2 else "failed", error.message, error.hint)
+        told = unasked(error, *line.split(maxsplit=1)[:1])
         if self._json:
-            self._write({**told, "status": "failed"})
+            self._write(told)
         else:
             show_error(told, self._out)
         sys.stdout.flush()
@@ -233,15 +239,32 @@ def question(error: Mapping[str, Any]) -> list[str]:
     return [str(error.get("message")), *([f"  {shown}"] if shown else [])]
 
 
-def refusal(code: str, message: str, hint: str = "") -> dict[str, Any]:
-    """An outcome that came to nothing on this side of the door."""
-    error: dict[str, Any] = {"code": code, "message": message, "hint": hint, "fields": {}}
-    return {"status": "rejected", "acked": [], "missing": [], "result": {}, "error": error}
+def unasked(error: MirrorCoreError, name: str = "") -> dict[str, Any]:
+    """The outcome of a call that did not get through the door: what is wrong with the call itself
+    has the code and the status that the swarm would give it."""
+    from mirrorcore.interfaces.commands.calls import outcome
+    from mirrorcore.interfaces.commands.failures import CommandError
+
+    code = next((code for kind, code in _REFUSED if isinstance(error, kind)), "failed")
+    status = "failed" if code == "failed" else "rejected"
+    document = CommandError(code, error.message, hint=error.hint).document()
+    return outcome("", name, status, error=document)
+
+
+_REFUSED: tuple[tuple[type[MirrorCoreError], str], ...] = (
+    (NotGivenHereError, "read_only"),
+    (UnknownCommandError, "unknown_command"),
+    (UsageError, "bad_args"),
+)
 
 
 def refused_by_person(name: str) -> dict[str, Any]:
     """The outcome where whoever was asked said no."""
-    return {"name": name, **refusal("not_confirmed", "not confirmed; nothing was changed")}
+    from mirrorcore.interfaces.commands.calls import outcome
+
+    message = "not confirmed; nothing was changed"
+    error = {"code": "not_confirmed", "message": message, "hint": "", "fields": {}}
+    return outcome("", name, "rejected", error=error)
 
 
 def with_hint(outcome: Outcome, hint: str) -> dict[str, Any]:

@@ -52,7 +52,8 @@ class LocalDoor:
     async def catalogue(self) -> Catalogue:
         may = self.interface.caller.may
         specs = self.interface.specs.values()
-        return Catalogue.of(spec.document() for spec in specs if may(spec.role))
+        given = (spec.document() for spec in specs if may(spec.role))
+        return Catalogue.of(given, bare=self.interface.bare)
 
     async def call(self, request: Request, confirm: str | None = None) -> Outcome:
         more = {"reason": request.reason, "dry_run": request.dry_run}
