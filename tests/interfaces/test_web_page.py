@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -206,6 +207,61 @@ def test_what_is_done_to_the_swarm_is_seen_on_the_page(
     row = page.locator("#side tbody tr", has_text="adjust_risk").first
     row.wait_for()
     assert row.locator("td").nth(2).inner_text().startswith("http")
+
+
+AUDITED = (
+    ("rebalance_weights", {"weights": {"MomentumScout": 0.2, "MeanReverter": 0.3}}, "rejected",
+     "idempotency_key_reused", "it is too loud", 0),
+    ("emergency_stop", {"level": "flatten"}, "partial", "ack_timeout",
+     "prices look wrong on two venues", 21),
+    ("pause_agent", {"target": "MomentumScout"}, "rejected", "confirm_required", "", 0),
+)  # fmt: skip
+WORDS_BROKEN = """cell => {
+    const text = cell.firstChild;
+    return [...text.data.matchAll(/\\S+/g)].filter(word => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return range.getClientRects().length > 1;
+    }).map(word => word[0]);
+}"""
+
+
+def test_the_audit_can_be_read_where_it_stands(chromium: Any, swarm: LiveSwarm) -> None:
+    """Once its result was broken within words, and the reasons lay beyond the panel."""
+    by = {"name": "operator", "role": "operator", "origin": "terminal", "address": "127.0.0.1"}
+    entries = [
+        {
+            "id": name, "command": name, "args": args, "by": by, "reason": reason,
+            "status": status, "error": error, "acked": ["a"] * acked, "missing": [],
+            "tick": 12345, "wall": "2026-11-28T00:49:48.123456",
+        }
+        for name, args, status, error, reason, acked in AUDITED
+    ]  # fmt: skip
+
+    def instead(route: Any) -> None:
+        asked = json.loads(route.request.post_data or "{}")
+        if asked.get("name") != "audit":
+            route.continue_()
+            return
+        told = {"name": "audit", "status": "done", "result": {"audit": entries}}
+        route.fulfill(json=told)
+
+    with Dashboard(chromium, swarm.port, swarm.token()) as dashboard:
+        page = dashboard.page
+        page.route("**/api/v1/commands", instead)
+        page.locator("#tab-audit").click()
+        page.locator("#side td", has_text="two venues").wait_for()
+        table, panel = (
+            page.locator(one).evaluate("one => one.getBoundingClientRect().right")
+            for one in ("#side .audit table", "#side")
+        )
+        assert table <= panel
+        for head in ("result", "reason"):
+            at = page.locator("#side .audit th").all_inner_texts().index(head)
+            for row in page.locator("#side .audit tbody tr").all():
+                cell = row.locator("td").nth(at)
+                assert not cell.inner_text() or cell.evaluate(WORDS_BROKEN) == []
 
 
 def test_strangers_texts_are_shown_as_text(dashboard: Dashboard) -> None:

@@ -24,19 +24,18 @@ export interface AuditEntry {
 const EVERY = 5000;
 
 export const AUDIT_COLUMNS: readonly TableColumn<AuditEntry>[] = [
-  { head: "when", look: "mono dim", cell: (one) => one.wall.slice(0, 19).replace("T", " ") },
+  { head: "when", look: "dim written", title: "month and day, UTC", cell: (one) => one.wall.slice(5, 19).replace("T", " ") },
   { head: "who", cell: (one) => one.by.name },
   { head: "from", cell: (one) => [one.by.origin, one.by.address].filter(Boolean).join(" ") },
-  { head: "command", look: "mono text", cell: written },
+  { head: "command", look: "text written", cell: written },
   {
     head: "result",
-    look: "text",
     cell: (one) => ({
-      text: [one.status, one.error, counted(one)].filter(Boolean).join(", "),
+      text: [one.status, one.error.replaceAll("_", " "), counted(one)].filter(Boolean).join(", "),
       look: one.status === "done" ? "ok" : one.status === "partial" ? "warn" : "bad",
     }),
   },
-  { head: "tick", look: "num", cell: (one) => plain(one.tick) },
+  { head: "tick", look: "num lesser", cell: (one) => plain(one.tick) },
   { head: "reason", look: "text", cell: (one) => one.reason },
 ];
 
@@ -58,7 +57,7 @@ export class AuditTab implements Tab {
   #entries: (readonly [string, AuditEntry])[] = [];
 
   constructor(private readonly app: App) {
-    this.element = el("div", {}, this.#problem, this.#table.element);
+    this.element = el("div.audit", {}, this.#problem, this.#table.element);
     app.runner.listen(() => (this.#askedAt = -Infinity));
   }
 

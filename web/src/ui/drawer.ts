@@ -241,6 +241,7 @@ function stateTable(found: Inspected): HTMLElement {
 
 function audited(entries: readonly AuditEntry[]): HTMLElement {
   const table = new LiveTable<AuditEntry>(AUDIT_COLUMNS, "nobody commanded it");
+  table.element.classList.add("audit");
   table.paint([...entries].reverse().map((one) => [one.id, one] as const));
   return table.element;
 }
