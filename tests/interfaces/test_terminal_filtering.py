@@ -12,7 +12,7 @@ def word(health: float) -> str:
 
 
 FIELDS = (
-    Field("agent"),
+    Field("agent", also=("id",)),
     Field("kind"),
     Field("status"),
     Field("health", number=True, words=word),
@@ -56,6 +56,7 @@ def kept(text: str) -> list[int]:
         ("pnl!=0", [0, 1, 4]),
         ("!pnl>0", [1, 2, 3]),
         ("fear", [0]),
+        ("id:fear", [0]),
         ("RISK", [1, 2]),
         ('"risk 2"', [2]),
         ('agent:"risk 2"', [2]),
@@ -79,6 +80,7 @@ def test_what_a_filter_keeps(text: str, rows: list[int]) -> None:
         ("kind:", "nothing after ':'", "kind:text"),
         ("kind:,", "nothing between the commas", "kind:text"),
         ("!", "stands alone", "!term"),
+        ("!!fear", "a second is none", "!term"),
         ('"open', "a quote is not closed", "two words"),
     ],
 )
@@ -100,6 +102,7 @@ def test_what_cannot_be_read_is_said(text: str, message: str, hint: str) -> None
         ("kind", [0, 1, 2, 3, 4]),
         ("-kind", [3, 1, 2, 0, 4]),
         ("Agent", [0, 3, 2, 1, 4]),
+        ("id", [0, 3, 2, 1, 4]),
     ],
 )
 def test_the_order_of_a_sort(text: str, rows: list[int]) -> None:

@@ -15,6 +15,8 @@ from api_world import HOSTILE, LiveSwarm
 from chromium import browser, until
 from page_world import Dashboard, number
 
+from mirrorcore.interfaces.live.filtering import Filter, FilterError
+from mirrorcore.interfaces.terminal.board import FIELDS
 from mirrorcore.journal import JournalReader
 
 KIB = 1024
@@ -521,6 +523,35 @@ def test_filters_say_what_they_do_not_understand(dashboard: Dashboard) -> None:
         if count is not None:
             wanted = f"{count} of 23"
             until(lambda wanted=wanted: wanted in dashboard.text("#agents .head"), text)
+    page.locator("#filter").fill("")
+    for text in (
+        "health<80%", "health:bad,warn", "kind=rude", "kind!=rude", "!!fear", "!", "health<",
+        "pnl>abc", "pnl>nan", 'agent:"Rude"', "confidence>=0", "kind:,", '"open', "pnl:1,2",
+        "pnl:a", "fear risk", "pnl>1e3", "pnl>0x10", "error:x", "!kind!=rude",
+        "zzz:1", "kind>=1", '!"two words"',
+    ):  # fmt: skip
+        try:
+            Filter.parse(text, FIELDS)
+            invalid = "false"
+        except FilterError:
+            invalid = "true"
+        page.locator("#filter").fill(text)
+        shown = page.locator("#filter").get_attribute("aria-invalid")
+        assert shown == invalid, f"{text} means the same in the terminal"
+        assert bool(dashboard.text("#agents > .bad")) == (invalid == "true"), text
+    page.locator("#pause").click()
+    for text, same in (
+        ("health<80%", "health<0.8"), ("health:bad", "health<0.4"), ("health:ok", "health>=0.8"),
+        ("kind=momentum_scout", "id:momentum"), ("!kind!=momentum_scout", "agent:MomentumS"),
+        ("kind:omentum", "pnl>1e9"),
+    ):  # fmt: skip
+        counts = []
+        for one in (text, same):
+            page.locator("#filter").fill(one)
+            dashboard.after_frames(2)
+            counts.append(dashboard.text("#agents .head").rpartition(" of ")[0])
+        assert counts[0] == counts[1], (text, same)
+    page.locator("#pause").click()
     page.locator("#filter").fill("mood:good")
     until(lambda: "no column mood; there are id, kind" in dashboard.text("#agents"), "unknown")
     assert dashboard.js(BEYOND) == [], "all of it can be read"

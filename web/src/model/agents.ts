@@ -11,11 +11,11 @@ interface Column extends FilterColumn {
 }
 
 export const COLUMNS: readonly Column[] = [
-  { name: "id", wire: "id", numeric: false },
+  { name: "id", also: ["agent"], wire: "id", numeric: false },
   { name: "kind", wire: "kind", numeric: false, list: "kind" },
   { name: "status", wire: "st", numeric: false, list: "st" },
-  { name: "health", wire: "hp", numeric: true },
-  { name: "conf", wire: "conf", numeric: true },
+  { name: "health", wire: "hp", numeric: true, words: (health) => GRADES[grade(health)] },
+  { name: "conf", also: ["confidence"], wire: "conf", numeric: true },
   { name: "signal", wire: "lean", numeric: false },
   { name: "lean", wire: "lean", numeric: true },
   { name: "pnl", wire: "pnl", numeric: true },

@@ -200,7 +200,7 @@ export function showHelp(): void {
     el("table", {}, el("tbody", {}, ...KEYS.map(([key, what]) =>
       el("tr", {}, el("td", {}, el("kbd", {}, key)), el("td", {}, what)),
     ))),
-    el("p.dim", {}, "Filter: kind:fear status:paused,isolated health<0.8 pnl>0 age>60 !word \"two words\""),
+    el("p.dim", {}, "Filter: kind:fear status:paused,isolated health:bad health<80% pnl>0 age>60 !word \"two words\""),
     close,
   );
   close.addEventListener("click", () => dialog.close());

@@ -48,12 +48,14 @@ class Field:
     """A column as a filter sees it.
 
     ``number`` columns are compared, others searched. ``words`` turns a number into the word that
-    stands beside it, so that ``health:bad`` means what the screen shows.
+    stands beside it, so that ``health:bad`` means what the screen shows. ``also`` are other names
+    it goes by.
     """
 
     name: str
     number: bool = False
     words: Callable[[float], str] | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Filter:
     @classmethod
     def parse(cls, text: str, fields: Sequence[Field]) -> Filter:
         """Read ``text`` for grids with these ``fields``; :class:`FilterError` if it cannot be."""
-        known = {field.name: field for field in fields}
+        known = _by_name(fields)
         return cls(text, tuple(_term(word, known) for word in _words(text)))
 
     def select(self, columns: Mapping[str, Column], rows: Sequence[int]) -> list[int]:
@@ -92,6 +94,11 @@ class Filter:
         for term in self.terms:
             found = term.select(columns, found)
         return found
+
+
+def _by_name(fields: Sequence[Field]) -> dict[str, Field]:
+    """The fields by every name they have."""
+    return {name: field for field in fields for name in (field.name, *field.also)}
 
 
 def _words(text: str) -> list[str]:
@@ -105,15 +112,20 @@ def _term(word: str, known: Mapping[str, Field]) -> _Term:
     body = word[1:] if negated else word
     if not body:
         raise FilterError("filter: '!' stands alone", hint="write !term, as in !status:active")
+    if body.startswith("!"):
+        raise FilterError(
+            f"filter {word!r}: one '!' turns a term round, a second is none",
+            hint='write !term; "!" in quotes looks for the sign itself',
+        )
     match = None if body.startswith('"') else _TERM.fullmatch(body)
     if match is None:
-        texts = tuple(name for name, field in known.items() if not field.number)
-        return _Term(texts, _containing(body.replace('"', "")), negated)
+        texts = dict.fromkeys(field.name for field in known.values() if not field.number)
+        return _Term(tuple(texts), _containing(body.replace('"', "")), negated)
     name, operator, value = match["field"].lower(), match["operator"], match["value"]
     field = known.get(name)
     if field is None:
         raise FilterError(f"filter {word!r}: there is no column {name!r}", hint=_near(name, known))
-    value = value.replace('"', "")
+    name, value = field.name, value.replace('"', "")
     if not value:
         raise FilterError(f"filter {word!r}: nothing after {operator!r}", hint=_example(field))
     if operator == ":":
@@ -173,7 +185,7 @@ def _near(name: str, known: Mapping[str, Field]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    return "columns are " + ", ".join(known)
+    return "columns are " + ", ".join(dict.fromkeys(field.name for field in known.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +197,7 @@ class Sort:
     @classmethod
     def parse(cls, text: str, fields: Sequence[Field]) -> Sort:
         """Read ``status,-pnl``; :class:`FilterError` names a column that is not there."""
-        known = {field.name: field for field in fields}
+        known = _by_name(fields)
         keys = []
         for part in (part.strip().lower() for part in text.split(",")):
             name = part.removeprefix("-")
@@ -193,7 +205,7 @@ class Sort:
                 continue
             if name not in known:
                 raise FilterError(f"sort: there is no column {name!r}", hint=_near(name, known))
-            keys.append((name, part.startswith("-")))
+            keys.append((known[name].name, part.startswith("-")))
         return cls(tuple(keys))
 
     def text(self) -> str:

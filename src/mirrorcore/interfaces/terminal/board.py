@@ -40,17 +40,17 @@ _WIRE = {
 _NAMED = {"kind": ("kind", "kind"), "status": ("st", "st"), "circuit": ("cb", "cb")}  # fmt: skip
 
 FIELDS = (
-    Field("agent"),
+    Field("agent", also=("id",)),
     Field("kind"),
     Field("status"),
     Field("signal"),
     Field("circuit"),
     Field("error"),
     Field("health", number=True, words=health_word),
+    Field("confidence", number=True, also=("conf",)),
     *(
         Field(name, number=True)
         for name in (
-            "confidence",
             "lean",
             "pnl",
             "mailbox",
