@@ -145,6 +145,8 @@ def test_without_a_configuration_none_is_made(call: Caller, here: Path) -> None:
     (("agents", "new", "Fox", "--form", "loop"), "guide, tick, block"),
     (("init", "--template", "huge"), "minimal or crypto"),
     (("init", "a_file"), "is a file"),
+    (("init", "/proc/mybot"), "/proc/mybot cannot be made"),
+    (("init", "x" * 300), "cannot be a folder: File name too long"),
     (("init", "a_file/below"), "a file is in its way"),
 ])  # fmt: skip
 def test_bad_calls_write_nothing(
@@ -155,6 +157,17 @@ def test_bad_calls_write_nothing(
     assert done.code == 2
     assert told in done.err
     assert sorted(files_of(here)) == ["a_file"]
+
+
+def test_a_strange_name_is_shown_harmless_and_can_be_typed(call: Caller, here: Path) -> None:
+    done = call("init", "a b \x1b[31mred", runs=False)
+    assert done.code == 0
+    assert "\x1b[31m" not in done.out
+    assert "  cd 'a b \u241b[31mred'" in done.out
+    again = call("init", "a b \x1b[31mred", runs=False)
+    assert again.code == 2
+    assert "\x1b[31m" not in again.err
+    assert "there already" in again.err
 
 
 def test_an_id_that_is_taken_and_a_broken_configuration_are_errors(

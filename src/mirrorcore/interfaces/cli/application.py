@@ -152,10 +152,15 @@ def _described(error: MirrorCoreError) -> dict[str, Any]:
 
 def _fail(session: Session, error: dict[str, Any], exit_code: int) -> int:
     """Say on stderr what went wrong; with ``--json`` also in the one document."""
+    from mirrorcore.interfaces.terminal.text import harmless
+
     remarks = session.remarks
-    say(remarks, f"error: {error['message']}", "red")
-    if "hint" in error:
-        say(remarks, f"  → {error['hint']}")
+    for number, line in enumerate(error["message"].split("\n")):
+        # It may quote a name from outside, which must not steer the terminal.
+        say(remarks, f"{'' if number else 'error: '}{harmless(line)}", "red")
+    for number, line in enumerate(error.get("hint", "").split("\n")):
+        if line:
+            say(remarks, f"{'' if number else '  → '}{harmless(line)}")
     if session.json:
         sys.stdout.write(encode({"error": error, "exit_code": exit_code}) + "\n")
         sys.stdout.flush()

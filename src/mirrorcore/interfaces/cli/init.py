@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,13 +27,20 @@ def register(app: typer.Typer) -> None:
     command(app, "init")(init)
 
 
+def _quoted(folder: Path) -> str:
+    """The folder as a shell reads it; ``cd`` takes what begins with a dash for an option."""
+    text = shlex.quote(str(folder))
+    return f"./{text}" if text.startswith("-") else text
+
+
 def init(folder: _FOLDER = Path(), template: _TEMPLATE = "minimal") -> Answer:
     """Begin a project: configuration, one agent, its test. Nothing is overwritten."""
     from mirrorcore.interfaces.scaffold.agents import CONFIG
     from mirrorcore.interfaces.scaffold.projects import create_project
+    from mirrorcore.interfaces.terminal.text import harmless
 
     made = create_project(folder, template)
-    enter = [] if folder.resolve() == Path.cwd() else [f"cd {folder}"]
+    enter = [] if folder.resolve() == Path.cwd() else [f"cd {_quoted(folder)}"]
     steps = [
         *enter,
         f"mirrorcore agents test {made.agent}",
@@ -42,13 +50,13 @@ def init(folder: _FOLDER = Path(), template: _TEMPLATE = "minimal") -> Answer:
 
     def show(out: Console) -> None:
         for path in made.written:
-            say(out, f"  wrote  {path}")
+            say(out, f"  wrote  {harmless(str(path))}")
         for path in made.kept:
-            say(out, f"  kept   {path}", "yellow")
+            say(out, f"  kept   {harmless(str(path))}", "yellow")
         say(out, "")
         say(out, "Next:")
         for step in steps:
-            say(out, f"  {step}", "bold")
+            say(out, f"  {harmless(step)}", "bold")
 
     document = {
         "folder": made.folder,

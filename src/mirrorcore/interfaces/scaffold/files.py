@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mirrorcore.errors import UsageError
 
+_LONGEST = 80
+
 
 @dataclass(slots=True)
 class Written:
@@ -43,3 +45,26 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{folder} cannot be a folder: a file is in its way") from None
+    except OSError as error:  # as below /proc, where the system says that it is not there
+        raise UsageError(
+            f"{_named(folder)} cannot be made: {error.strerror}",
+            hint="name a folder where you may write, as ~/mybot",
+        ) from None
+
+
+def require_nameable(folder: Path) -> None:
+    """UsageError where the system could not hold a file of such a name."""
+    try:
+        folder.is_dir()
+        (folder / "x").exists()
+    except OSError as error:
+        raise UsageError(
+            f"{_named(folder)} cannot be a folder: {error.strerror}",
+            hint="choose another name, as ~/mybot",
+        ) from None
+
+
+def _named(folder: Path) -> str:
+    """The folder's path, of which nobody reads more than a line."""
+    text = str(folder)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"

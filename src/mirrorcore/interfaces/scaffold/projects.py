@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mirrorcore.errors import UsageError
 from mirrorcore.interfaces.scaffold.agents import CONFIG, create_agent, module_name
-from mirrorcore.interfaces.scaffold.files import Written, refuse_existing
+from mirrorcore.interfaces.scaffold.files import Written, refuse_existing, require_nameable
 from mirrorcore.interfaces.scaffold.templates import IGNORED, PROJECTS, fill
 
 FIRST_AGENT = "DipBuyer"
@@ -33,6 +33,7 @@ def create_project(folder: Path, template: str) -> NewProject:
     """
     if template not in PROJECTS:
         raise UsageError(f"--template was {template!r}, must be {' or '.join(PROJECTS)}")
+    require_nameable(folder)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; a project is a folder")
     config, module = folder / CONFIG, module_name(FIRST_AGENT)
