@@ -13,7 +13,7 @@ from commanded_run import Commanded, commanded
 
 from mirrorcore.clock import SECOND
 from mirrorcore.interfaces.commands import SPECS, Call, Caller, CommandInterface
-from mirrorcore.interfaces.commands.failures import HTTP
+from mirrorcore.interfaces.commands.failures import HTTP, as_command_error
 from mirrorcore.journal import JournalReader, RunRegistry
 from mirrorcore.swarm.assembly import role_of
 from mirrorcore.swarm.rerun import rerun
@@ -91,7 +91,24 @@ ERRORS: list[tuple[str, dict[str, Any], str, str]] = [
     ("adjust_risk", {"name": "colour", "value": 1}, "bad_args", "must be one of"),
     ("adjust_risk", {"name": "gros", "value": 1}, "bad_args", "did you mean gross?"),
     ("adjust_risk", {"name": "gross", "value": float("nan")}, "bad_args", "must be finite"),
+    ("adjust_risk", {"name": "order_rate", "value": 2.9}, "out_of_bounds", "a whole number"),
+    ("adjust_risk", {"name": "order_rate", "value": 0.5}, "out_of_bounds", "orders a minute"),
+    ("adjust_risk", {"name": "order_rate", "value": 0}, "out_of_bounds", "orders a minute"),
+    ("adjust_risk", {"name": "gross", "value": 0}, "out_of_bounds", "shares of equity"),
     ("rebalance_weights", {}, "bad_args", "either weights or method"),
+    ("rebalance_weights", {}, "bad_args", "method=equal"),
+    (
+        "rebalance_weights",
+        {"weights": {"MomentumScout": 2}},
+        "out_of_bounds",
+        "weights of MomentumScout was 2",
+    ),
+    (
+        "rebalance_weights",
+        {"weights": {"MomentumScout": 0.8, "MeanReverter": 0.8}},
+        "bad_args",
+        "share the rest",
+    ),
     ("rebalance_weights", {"weights": {"Nobody": 0.1}}, "unknown_agent", "does not vote"),
     ("rebalance_weights", {"weights": "{"}, "bad_args", "must be JSON"),
     ("rebalance_weights", {"method": "equal", "max_shift": 0}, "shift_too_large", "max_shift"),
@@ -115,6 +132,13 @@ def test_what_cannot_be_done_says_what_where_and_what_to_do(
     assert says in told["error"]["message"] + told["error"]["hint"]
     assert told["error"]["http"] == HTTP[code]
     assert told["status"] == "rejected"
+
+
+def test_an_answer_that_comes_too_late_does_not_read_as_a_stop() -> None:
+    told = as_command_error(TimeoutError())
+    assert told.code == "busy"
+    assert "has closed" not in told.hint
+    assert "would close the gateway" in told.hint
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def test_what_belongs_to_the_call_does_not_reach_the_command() -> None:
     ("pause_agnt X", "no command 'pause_agnt'"),
     ("adjust_risk gross", "needs value"),
     ("adjust_risk gross much", "value was 'much', must be a number"),
+    ("adjust_risk gross much", "as adjust_risk NAME VALUE"),
+    ("ack_alert x", "as ack_alert ID"),
     ("adjust_risk grss 1", "must be gross or net"),
     ("adjust_risk gros 0.5", "did you mean gross?"),
     ("emergency_stop flaten", "did you mean flatten?"),

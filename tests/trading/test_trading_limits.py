@@ -199,8 +199,9 @@ def test_tightening_is_free_and_loosening_is_not(name: str) -> None:
         limits.adjust(name, start)
     assert getattr(limits.config, name) == lower
     assert limits.adjust(name, start, confirmed=True) == (lower, start)
+    beyond = math.ceil(start * 1.26) if name == "order_rate" else start * 1.26
     with pytest.raises(RefusedError, match="at most"):
-        limits.adjust(name, start * 1.26, confirmed=True)
+        limits.adjust(name, beyond, confirmed=True)
     assert getattr(limits.config, name) == start
 
 
@@ -219,6 +220,15 @@ def test_an_impossible_change_leaves_the_limit_as_it_was(name: str, value: float
     with pytest.raises(ConfigError, match=f"{name} was"):
         limits.adjust(name, value)
     assert limits.config == before
+
+
+@pytest.mark.parametrize("value", [2.9, 0.5])
+def test_a_rate_that_is_no_whole_number_is_not_cut_to_one(value: float) -> None:
+    limits = Limits(limit_config())
+    with pytest.raises(ConfigError, match="must be a whole number") as caught:
+        limits.adjust("order_rate", value)
+    assert "orders a minute" in caught.value.hint
+    assert "equity" not in caught.value.hint
 
 
 def test_only_limits_of_an_account_can_be_adjusted() -> None:

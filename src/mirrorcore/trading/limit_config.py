@@ -43,9 +43,28 @@ class LimitConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What needs more than a quarter more belongs in the configuration."""
 
     def __post_init__(self) -> None:
-        wrong = [text for name, meta in _metas().items() if (text := _outside(self, name, meta))]
+        wrong = {
+            name: text for name, meta in _metas().items() if (text := _outside(self, name, meta))
+        }
         if wrong:
-            raise ConfigError("limits: " + "; ".join(wrong), hint="limits are shares of equity")
+            hints = dict.fromkeys(MEANINGS[name] for name in wrong)
+            raise ConfigError("limits: " + "; ".join(wrong.values()), hint="; ".join(hints))
+
+
+_SHARE = "gross, net and per_symbol are shares of equity, 0.5 is half of it"
+_LOSS = "daily_loss and drawdown are shares of equity that may be lost, 0.1 is a tenth"
+MEANINGS = {
+    "gross": _SHARE,
+    "net": _SHARE,
+    "per_symbol": _SHARE,
+    "daily_loss": _LOSS,
+    "drawdown": _LOSS,
+    "order_rate": "order_rate is how many orders a minute may go out, at least 1",
+    "price_collar": "price_collar is a share of the price, 0.02 is two per cent",
+    "stale_bars": "stale_bars is how many bars may be missing",
+    "loosening": "loosening is a multiple of what is configured, at least 1",
+}
+"""What a value of each limit counts, for whoever gave one that cannot be."""
 
 
 @functools.cache

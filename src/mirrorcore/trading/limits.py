@@ -15,10 +15,10 @@ import msgspec
 import numpy as np
 
 from mirrorcore.clock import DAY, MINUTE, format_duration
-from mirrorcore.errors import RefusedError, UsageError
+from mirrorcore.errors import ConfigError, RefusedError, UsageError
 from mirrorcore.market.block import Bools, Ints
 from mirrorcore.trading.hits import HitLog
-from mirrorcore.trading.limit_config import LimitConfig
+from mirrorcore.trading.limit_config import MEANINGS, LimitConfig
 from mirrorcore.trading.units import last_true
 
 MILLION = 1_000_000
@@ -211,6 +211,9 @@ class Limits:
                 f"there is no limit {name!r} to adjust", hint="limits: " + ", ".join(ADJUSTABLE)
             )
         old: float = getattr(self.config, name)
+        whole = name == "order_rate" and math.isfinite(value)
+        if whole and value != int(value):
+            raise ConfigError(f"{name} was {value:g}, must be a whole number", hint=MEANINGS[name])
         if value > old:
             cap = getattr(self._configured, name) * self._configured.loosening
             if value > cap:
@@ -218,7 +221,6 @@ class Limits:
                     f"{name} was to be {value:g}, it may be loosened to {cap:g} at most",
                     hint="change the configuration and start a new run",
                 )
-        whole = name == "order_rate" and math.isfinite(value)
         number = int(value) if whole else float(value)
         msgspec.structs.replace(self.config, **{name: number})  # its bounds are judged here
         return old, number

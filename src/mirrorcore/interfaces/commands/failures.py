@@ -90,7 +90,7 @@ def as_command_error(error: Exception) -> CommandError:
         return CommandError(
             code,
             "the swarm did not answer in time: an agent may be holding it up",
-            hint="repeat it; an emergency stop has closed the gateway even so",
+            hint="repeat it; an emergency stop would close the gateway even so",
         )
     # Its kind alone: what it says may quote what nobody should see.
     return CommandError(code, f"{type(error).__name__} within", hint="this is a defect of ours")

@@ -121,7 +121,11 @@ def _rebalance(run: Run, asked: Asked) -> Plan:
         heard = learned > 0
         after = np.where(heard, wanted, 0.0)
         if after.sum() <= 0:
-            raise CommandError("no_data", "none of these voters has a weight that could be larger")
+            raise CommandError(
+                "no_data",
+                "none of these voters has a weight that could be larger",
+                hint="name voters that have one: 'get_performance by=agent' shows them",
+            )
         after = after / after.sum()
         factors = {
             voter: float(after[i] * learned.sum() / learned[i])
@@ -150,7 +154,11 @@ def _shares(
     """(N,) the share each voter is to have; None for what was learned."""
     weights, method = args["weights"], args["method"]
     if (weights is None) == (method is None):
-        raise CommandError("bad_args", "rebalance_weights takes either weights or method")
+        raise CommandError(
+            "bad_args",
+            "rebalance_weights takes either weights or method",
+            hint="as weights=MomentumScout=0.5, or as method=equal",
+        )
     n = len(learned)
     if method == "learned":
         return None
@@ -160,7 +168,11 @@ def _shares(
         net = run.recorder.final_voter_pnl[1, :n]
         gains = np.maximum(np.nan_to_num(net), 0.0)
         if not np.any(gains > 0):
-            raise CommandError("no_data", "no voter's paper book has earned anything so far")
+            raise CommandError(
+                "no_data",
+                "no voter's paper book has earned anything so far",
+                hint="method=equal and weights=… need no earnings",
+            )
         return gains
     places = {voter: i for i, voter in enumerate(voters[:n])}
     for name in weights:
@@ -170,7 +182,11 @@ def _shares(
             )
     total = sum(weights.values())
     if total > _SHARE_OF_ONE:
-        raise CommandError("bad_args", f"the shares add up to {total:g}, must be at most 1")
+        raise CommandError(
+            "bad_args",
+            f"the shares of {', '.join(weights)} add up to {total:g}, must be at most 1",
+            hint="voters that are not named share the rest",
+        )
     wanted = np.array(before, dtype=np.float64)
     named = [places[name] for name in weights]
     rest = np.ones(n, dtype=bool)

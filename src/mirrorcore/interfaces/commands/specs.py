@@ -96,7 +96,15 @@ class Param:
         if not isinstance(given, Mapping) or not given:
             raise ValueError("must be an object of numbers by agent, and not empty")
         number = Param(self.name, self.doc, "number", low=0.0, high=1.0)
-        return {str(name): float(number._number(value)) for name, value in given.items()}
+        return {str(name): _share_of(str(name), number, value) for name, value in given.items()}
+
+
+def _share_of(name: str, number: Param, value: Any) -> float:
+    """One of several numbers; what is said of a wrong one says whose it is."""
+    try:
+        return float(number._number(value))
+    except (ValueError, OverflowError) as error:
+        raise type(error)(f"of {told(name)[:40]} {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,9 @@ def read_args(words: Sequence[str], entry: Entry) -> Request:
     """The same for a command that is known already."""
     named, bare, request = _sorted(words, entry)
     args = {
-        one.name: value_of(one, named[one.name]) for one in entry.parameters if one.name in named
+        one.name: _value(entry, one, named[one.name])
+        for one in entry.parameters
+        if one.name in named
     }
     free = [one for one in entry.parameters if one.name not in named]
     if len(bare) > len(free):
@@ -74,7 +76,7 @@ def read_args(words: Sequence[str], entry: Entry) -> Request:
         # The last words of a sentence need no quotes.
         bare = [*bare[: len(free) - 1], " ".join(bare[len(free) - 1 :])]
     for one, word in zip(free, bare, strict=False):
-        args[one.name] = value_of(one, word)
+        args[one.name] = _value(entry, one, word)
     missing = [one.name for one in entry.parameters if one.required and one.name not in args]
     if missing:
         raise UsageError(f"{entry.name} needs {' and '.join(missing)}", hint=f"as {entry.usage()}")
@@ -122,6 +124,14 @@ def _next(rest: list[str], word: str) -> str:
     if not rest:
         raise UsageError(f"{word} needs a value")
     return rest.pop(0)
+
+
+def _value(entry: Entry, parameter: Parameter, word: str) -> Any:
+    """As :func:`value_of`; where nothing better is known, the hint is how the command is used."""
+    try:
+        return value_of(parameter, word)
+    except UsageError as error:
+        raise UsageError(error.message, hint=error.hint or f"as {entry.usage()}") from None
 
 
 def value_of(parameter: Parameter, word: str) -> Any:
