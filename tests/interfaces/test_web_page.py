@@ -266,6 +266,13 @@ def test_the_audit_can_be_read_where_it_stands(chromium: Any, swarm: LiveSwarm) 
                 assert not cell.inner_text() or cell.evaluate(WORDS_BROKEN) == []
 
 
+# Texts and attributes that hold a mark which turns the direction of what follows.
+TURNING = """() => [...document.querySelectorAll("body, body *")].flatMap(one => [
+    ...[...one.childNodes].filter(child => child.nodeType === 3).map(child => child.data),
+    ...[...one.attributes].map(attribute => attribute.value),
+]).filter(text => /[\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]/.test(text))"""
+
+
 def test_strangers_texts_are_shown_as_text(dashboard: Dashboard) -> None:
     page = dashboard.page
     page.locator("#filter").fill("rude")
@@ -275,6 +282,19 @@ def test_strangers_texts_are_shown_as_text(dashboard: Dashboard) -> None:
     page.locator("#side td.text", has_text="onerror").first.wait_for()
     assert page.locator("img").count() == 0
     assert dashboard.said == []
+
+
+def test_no_text_turns_what_stands_beside_it(dashboard: Dashboard, swarm: LiveSwarm) -> None:
+    page = dashboard.page
+    swarm.command("annotate", "operator", "turned", text="bid\u202e99\u2066 ask\u200f 1")
+    shown = page.locator("#side td.text", has_text="bid").first
+    shown.wait_for()
+    assert shown.inner_text() == "bid\ufffd99\ufffd ask\ufffd 1"
+    page.locator("#tab-audit").click()
+    page.locator("#side td.text", has_text="bid").first.wait_for()
+    dashboard.command("annotate \u202eturned")
+    page.locator("#bottom button", has_text="what ran").click()
+    assert dashboard.js(TURNING) == []
 
 
 def test_the_stop_takes_one_deliberate_gesture(dashboard: Dashboard, swarm: LiveSwarm) -> None:
@@ -595,6 +615,7 @@ def test_commands_are_completed_and_remembered(dashboard: Dashboard, swarm: Live
 def test_a_paused_view_stands_still_and_says_how_far_behind_it_is(dashboard: Dashboard) -> None:
     dashboard.key("g", "Space")
     until(lambda: "Resume" in dashboard.text("#pause"), "the view is paused")
+    dashboard.after_frames(3)  # each part is painted at its own pace, also what it stands still at
     before = dashboard.text("#grid"), dashboard.text("#top .wrap > :nth-child(4)")
     dashboard.after_frames(8)
     until(lambda: number(dashboard.text("#pause")) >= 8, "it counts what it does not show")

@@ -4,7 +4,7 @@ import type { App } from "../app";
 import { complete, parseLine, usage, type Candidate, type Vocabulary } from "../model/commandline";
 import { summary, went, type Ran } from "../runner";
 import { showAnswer } from "./answer";
-import { el, fill, say, setClass } from "./dom";
+import { el, fill, harmless, say, setClass } from "./dom";
 import { clock } from "./format";
 
 export class CommandBar {
@@ -60,7 +60,7 @@ export class CommandBar {
   tell(text: string, look: "ok" | "warn" | "bad"): void {
     say(this.#result, text);
     setClass(this.#result, `result ${look}`);
-    this.#result.title = text;
+    this.#result.title = harmless(text);
   }
 
   async #run(): Promise<void> {
