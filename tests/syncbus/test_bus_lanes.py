@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from mirrorcore.clock import MILLISECOND, SECOND, VirtualClock, VirtualTimeLoop
+from mirrorcore.clock import MILLISECOND, SECOND, LiveClock, VirtualClock, VirtualTimeLoop
 from mirrorcore.syncbus import (
     ALL,
     AgentDown,
@@ -592,6 +592,18 @@ def test_what_waiting_handlers_do_is_applied_on_admission(recorded: list[str] | 
         assert bus.admit() == []
 
     play(main(), clock)
+
+
+def test_a_delta_has_the_instant_of_the_buss_own_clock_whatever_it_is_derived_from() -> None:
+    class Ahead(LiveClock):
+        def now(self) -> int:
+            return super().now() + 3600 * SECOND
+
+    clock = Ahead()
+    bus = SyncBus(clock)
+    before = clock.now()
+    bus.register("a").publish({"x": 1.0})
+    assert before <= bus.read("a").t <= clock.now()
 
 
 def test_the_admission_of_what_was_held_back_runs_no_code_of_its_publisher() -> None:

@@ -142,7 +142,7 @@ class _Interrupts:
         self.heard_aside()
 
     def heard_aside(self) -> None:
-        """In another thread, while an agent holds the main one: it ends the run when it can."""
+        """From any thread, also while an agent holds the main one: the run ends when it can."""
         self._asked = True
         with contextlib.suppress(RuntimeError):  # a loop that is closed has nobody to wake
             self._loop.call_soon_threadsafe(self._stop.set)

@@ -31,7 +31,8 @@ class AgentHandle:
     ) -> None:
         self._agent = agent
         self._clock = clock
-        self._offset = clock.offset if isinstance(clock, LiveClock) else None
+        # Of exactly this kind: one derived from it may tell another time.
+        self._offset = clock.offset if type(clock) is LiveClock else None
         self._dispatcher = dispatcher
         self._post = post
         self.incarnation = agent.incarnation

@@ -187,13 +187,9 @@ class Hub:
         self._beat = None
         if not self.connected:
             return
-        quiet = [
-            one
-            for one in self._classes.values()
-            if one.clients and one.sent.wall_ns() >= _QUIET_S * SECOND
-        ]
-        for one in quiet:
-            if not one.emit(self.now()):
+        for one in self._classes.values():
+            quiet = one.clients and one.sent.wall_ns() >= _QUIET_S * SECOND
+            if quiet and not one.emit(self.now()):
                 one.send(one.channel.heartbeat(_wall()))
         self._beat = asyncio.get_running_loop().call_later(_BEAT_S, self._beats)
 
